@@ -169,12 +169,11 @@ function withLock(work) {
     if (Date.now() > deadline) fail(`another set-up still runs; if not, remove ${lock}`);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
   }
-  process.on("exit", () => fs.rmSync(lock, { force: true }));
-  try {
-    work();
-  } finally {
-    fs.rmSync(lock, { force: true });
-  }
+  const release = () => fs.rmSync(lock, { force: true });
+  process.once("exit", release);
+  work();
+  process.off("exit", release);
+  release();
 }
 
 function tryLock(lock) {

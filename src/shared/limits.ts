@@ -1,0 +1,54 @@
+/**
+ * Every bound of the system, by name. Relations between them are asserted when this loads, each
+ * with its reason: a bound that contradicts another one would show only in a rare fault.
+ */
+import { assert } from "./assert.ts";
+
+export const heartbeatIntervalMs = 50;
+/** Silence of heartbeats or of the log that counts as failure. */
+export const failureTimeoutMs = 500;
+/** How long a living backup may not move its executed index while entries wait. */
+export const executionTimeoutMs = 3_000;
+/** The executor shows a sign of life at least this often, even when the guest sleeps. */
+export const signOfLifeMs = 100;
+/** The executor closes a batch at the latest after this long. */
+export const batchIntervalMs = 5;
+export const batchBytesMax = 64 * 1024;
+
+/** Log kept for a backup that has not acknowledged it; then the primary waits. */
+export const logBufferBytesMax = 16 * 1024 * 1024;
+/** Log kept for a candidate during a state transfer; then the transfer is broken off. */
+export const transferLogBytesMax = 64 * 1024 * 1024;
+/** Entries that the recorder may be ahead of the acknowledgements. */
+export const unacknowledgedEntriesMax = 100_000;
+
+/** Console bytes that runners keep for readers who come back. */
+export const consoleHistoryBytes = 64 * 1024;
+/** Console bytes held by the Output Rule; then the primary waits. */
+export const heldConsoleBytesMax = 48 * 1024;
+/** Console input accepted and not yet in the log; then the writer waits. */
+export const consoleInputBytesMax = 16 * 1024;
+/** Console bytes delivered to the guest with one entry: the UART's FIFO holds 16. */
+export const consoleInputPerEntryBytes = 16;
+/** Console writers whose position the guest's state remembers. */
+export const consoleWritersMax = 64;
+
+/** Execution lag above which the primary is slowed. */
+export const lagTargetMs = 10;
+export const cpuLimitMin = 0.05;
+
+export const snapshotChunkBytes = 1024 * 1024;
+export const messageBytesMax = 4 * 1024 * 1024;
+
+assert(
+  failureTimeoutMs > 3 * heartbeatIntervalMs,
+  "two lost heartbeats in a row must not look like a failure",
+);
+assert(failureTimeoutMs > 3 * signOfLifeMs, "a guest that sleeps must not look like a silent log");
+assert(signOfLifeMs > batchIntervalMs, "a batch is a sign of life");
+assert(
+  heldConsoleBytesMax < consoleHistoryBytes,
+  "a reader must find every byte that was held when the primary died in the backup's history",
+);
+assert(snapshotChunkBytes < messageBytesMax, "a chunk must fit into a message");
+assert(batchBytesMax < messageBytesMax, "a batch must fit into a message");
