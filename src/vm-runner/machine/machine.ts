@@ -23,6 +23,18 @@ export interface Machine {
   /** CRC32C of window `number` (modulo their count) of guest memory, `windowBytes` long. */
   windowChecksum(number: number): number;
 
+  /** What the console printed last: at most `limits.consoleHistoryBytes`, and where it starts. */
+  consoleHistory(): ConsoleHistory;
+  /**
+   * Position after the last byte taken from this console writer; 0 for one that the guest's state
+   * does not know (never seen, or forgotten among more than `limits.consoleWritersMax`).
+   */
+  writerPosition(writer: number): number;
+  /** Console bytes the guest can still be sent; an entry that brings more loses the rest. */
+  readonly consoleInputRoom: number;
+  /** The guest has asked for its personality and no start input has come: a shared boot ends here. */
+  readonly awaitsPersonality: boolean;
+
   /** Makes a fresh instance ready to move into; the machine may run steps meanwhile. */
   prepareSpare(): Promise<void>;
   readonly spareReady: boolean;
@@ -53,6 +65,12 @@ export type MachineOutput = {
   readonly position: number;
   readonly bytes: Uint8Array;
 };
+
+export interface ConsoleHistory {
+  /** Position of the first of `bytes` in all that the console ever printed. */
+  readonly position: number;
+  readonly bytes: Uint8Array;
+}
 
 /**
  * CRC32C over the CPU's state, the instruction counter and all outputs so far, and one byte folded
