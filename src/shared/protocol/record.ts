@@ -46,16 +46,32 @@ export type RecordRequest =
       readonly bothProvenGone: true;
     };
 
-/** A refusal's reason; the current record (null: there is none) travels with it. */
+/**
+ * Why a request was refused; the current record (null: there is none) travels with it.
+ *
+ * - `missing record`: nothing is known of this VM; only `create` is answered.
+ * - `record exists`: `create` for a VM that has already been started.
+ * - `already started`: `start` for a VM that has left epoch 0.
+ * - `stale epoch`: another transition was granted at the epoch that the request expects.
+ * - `unknown epoch`: the request expects an epoch that the record has not reached: the record
+ *   went back, for instance because an old copy of the store was restored. Nothing is granted.
+ * - `not the primary`, `not the backup`: the record at that epoch names somebody else.
+ * - `no backup`: a hand-over with nobody to hand over to.
+ * - `own backup`: a runner cannot be its own backup.
+ * - `already named`: `restart` into a runner that the record names, so it is not proven gone.
+ * - `another VM`: the record belongs to a different VM.
+ */
 export type RefusalReason =
   | "missing record"
   | "record exists"
+  | "already started"
   | "stale epoch"
+  | "unknown epoch"
   | "not the primary"
   | "not the backup"
-  | "already started"
   | "no backup"
   | "own backup"
+  | "already named"
   | "another VM";
 
 export type RecordOutcome =
