@@ -1,0 +1,11 @@
+/** Which words may name things: they become file names, TLS identities and parts of addresses. */
+
+/** A VM's unique id. It cannot leave a directory: no dot, no slash, never empty. */
+export const vmIdPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+
+/** A runner's nonce. */
+export const noncePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+export function isVmId(text: string): boolean {
+  return vmIdPattern.test(text);
+}

@@ -1,0 +1,45 @@
+/** What a record's file holds: one line of JSON, so that a person can read it, and a checksum. */
+import { z } from "zod";
+import { crc32c } from "../../shared/crc32c.ts";
+import type { VmRecord } from "../../shared/protocol/record.ts";
+
+const formatVersion = 1;
+
+const recordSchema = z.strictObject({
+  vm: z.string(),
+  epoch: z.int().nonnegative(),
+  primary: z.string().nullable(),
+  backup: z.string().nullable(),
+  takeovers: z.int().nonnegative(),
+});
+
+const fileSchema = z.strictObject({
+  formatVersion: z.literal(formatVersion),
+  crc32c: z.int(),
+  record: recordSchema,
+});
+
+export function encodeRecord(record: VmRecord): string {
+  const { vm, epoch, primary, backup, takeovers } = record;
+  const fields = { vm, epoch, primary, backup, takeovers };
+  return `${JSON.stringify({ formatVersion, crc32c: checksum(fields), record: fields })}\n`;
+}
+
+/** Null when the text is not exactly what `encodeRecord` wrote. */
+export function decodeRecord(text: string): VmRecord | null {
+  const parsed = fileSchema.safeParse(parseJson(text));
+  if (!parsed.success || encodeRecord(parsed.data.record) !== text) return null;
+  return parsed.data.record;
+}
+
+function checksum(record: VmRecord): number {
+  return crc32c(new TextEncoder().encode(JSON.stringify(record)));
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
