@@ -19,6 +19,8 @@ export const batchBytesMax = 64 * 1024;
 export const logBufferBytesMax = 16 * 1024 * 1024;
 /** Log kept for a candidate during a state transfer; then the transfer is broken off. */
 export const transferLogBytesMax = 64 * 1024 * 1024;
+/** A state transfer that takes longer is broken off. */
+export const transferTimeoutMs = 120_000;
 /** Entries that the recorder may be ahead of the acknowledgements. */
 export const unacknowledgedEntriesMax = 100_000;
 

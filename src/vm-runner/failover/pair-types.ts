@@ -1,0 +1,243 @@
+/** The state, the inputs and the effects of the protocol core of the pair (see `pair.ts`). */
+import type { Nonce, RecordOutcome, VmRecord } from "../../shared/protocol/record.ts";
+import type { LogBuffer } from "../logging-channel/log-buffer.ts";
+import type { ChannelMessage, Fingerprint } from "../logging-channel/messages.ts";
+import type { MachineOutput } from "../machine/machine.ts";
+import type { OutputHold } from "../output-rule/output-hold.ts";
+import type { Batch, ExecutorCommand, ExecutorEvent } from "../replay/executor-protocol.ts";
+import type { LogInput, StepIndex, VirtualUs } from "../replay/log-entry.ts";
+import type { PeerWatch } from "./failure-detector.ts";
+import type { RecordView, RunnerRequest } from "./record-view.ts";
+
+/** Who this runner is; constant for the life of the process. */
+export interface PairConfig {
+  readonly vm: string;
+  readonly nonce: Nonce;
+  readonly fingerprint: Fingerprint;
+}
+
+/** A connection of the logging channel; each new one gets a new number. */
+export type Link = number;
+
+export interface PairState {
+  readonly config: PairConfig;
+  readonly view: RecordView;
+  /** A request to the record's store is under way; the next goes not before `askAgainMs`. */
+  readonly asking: boolean;
+  readonly askAgainMs: number;
+  /** A reading of the record is under way; the next goes not before `readAgainMs`. */
+  readonly reading: boolean;
+  readonly readAgainMs: number;
+  /** The last tick, to notice that this runner itself stood still. */
+  readonly tickMs: number;
+  readonly role: Role;
+}
+
+export type Role = Candidate | Follower | TakingOver | Primary | Stopped;
+
+/** Has executed nothing: asks for `start`, or looks for the primary to follow. */
+export interface Candidate {
+  readonly kind: "candidate";
+  /** A dial is under way, or a connection waits for the primary's welcome. */
+  readonly dialling: boolean;
+  readonly link: Link | null;
+  /** When the next look at the record, and then the next dial, is due. */
+  readonly retryMs: number;
+}
+
+/** Receives a primary's log: at first with a snapshot, then as the named backup. */
+export interface Follower {
+  readonly kind: "follower";
+  readonly primary: Nonce;
+  readonly link: Link | null;
+  readonly watch: PeerWatch;
+  readonly received: StepIndex;
+  readonly executed: StepIndex;
+  readonly executedUs: VirtualUs;
+  /** What the last acknowledgement said was executed. */
+  readonly reported: StepIndex;
+  readonly machine: FollowerMachine;
+  /** A dial is under way after the connection broke. */
+  readonly dialling: boolean;
+  /** Why the primary is suspected to be lost; the record is being read. */
+  readonly suspicion: string | null;
+  readonly suspectedMs: number;
+  /** The guest is off: this runner will not go live. */
+  readonly poweredOff: boolean;
+  /** The old primary after a planned hand-over: it exits once it is named no more. */
+  readonly leaving: boolean;
+}
+
+/** Nothing yet; a snapshot on its way; standing at the snapshot's entry or later. */
+export type FollowerMachine =
+  | { readonly kind: "awaited" }
+  | Restoring
+  | { readonly kind: "standing" };
+
+export interface Restoring {
+  readonly kind: "restoring";
+  readonly id: number;
+  readonly index: StepIndex;
+  readonly devices: Uint8Array;
+  /** The log that came meanwhile; replayed once the machine stands. */
+  readonly waiting: readonly Batch[];
+  readonly waitingBytes: number;
+}
+
+/** The backup that has stopped acknowledging for ever and asks for the record. */
+export interface TakingOver {
+  readonly kind: "takingOver";
+  readonly reason: string;
+  readonly sinceMs: number;
+  /** The last entry acknowledged: all of them are executed before this runner goes live. */
+  readonly received: StepIndex;
+  readonly poweredOff: boolean;
+  readonly leaving: boolean;
+}
+
+/** Named primary, alone or with a follower. */
+export interface Primary {
+  readonly kind: "primary";
+  /** False until everything acknowledged was replayed and the recorder runs. */
+  readonly live: boolean;
+  readonly log: LogBuffer;
+  /** Time of the last entry recorded. */
+  readonly timeUs: VirtualUs;
+  readonly hold: OutputHold;
+  readonly follower: FollowerOfMine | null;
+  readonly cpuLimit: number;
+  readonly cpuLimitMs: number;
+  /** The recorder was told to wait: a buffer is full. */
+  readonly blocked: boolean;
+  readonly nextTransfer: number;
+  /** Planned hand-over: asked by SIGTERM. */
+  readonly leaving: Leaving | null;
+  /** The entry with which the guest went off. */
+  readonly poweredOff: StepIndex | null;
+  /** Why and when the take-over began, until the recorder runs. */
+  readonly takeover: { readonly reason: string; readonly sinceMs: number } | null;
+}
+
+/**
+ * How far the planned hand-over is: waiting for a backup to be named, for the recorder to stop,
+ * for the backup to execute everything (then `handover` is asked).
+ */
+export type Leaving =
+  | { readonly kind: "waiting" }
+  | { readonly kind: "pausing" }
+  /** `next` is the first entry that will be the new primary's. */
+  | { readonly kind: "draining"; readonly next: StepIndex }
+  /** There was nobody to hand over to: the VM is being switched off. */
+  | { readonly kind: "poweringOff" };
+
+export interface FollowerOfMine {
+  readonly nonce: Nonce;
+  readonly link: Link | null;
+  readonly watch: PeerWatch;
+  readonly acked: StepIndex;
+  readonly executed: StepIndex;
+  readonly executedUs: VirtualUs;
+  readonly phase: FollowerPhase;
+}
+
+/**
+ * snapshot: asked of the executor. streaming: on its way. catchingUp: it executes the log.
+ * gated: its acknowledgements count, `pair` may be asked. paired: the record names it.
+ * dismissed: the old primary after a hand-over: it counts until `alone` is granted.
+ * lost: it failed; it still counts while the record may name it.
+ */
+export type FollowerPhase =
+  | { readonly kind: "snapshot"; readonly transfer: number; readonly sinceMs: number }
+  | Streaming
+  | { readonly kind: "catchingUp" }
+  | { readonly kind: "gated" }
+  | { readonly kind: "paired" }
+  | { readonly kind: "dismissed" }
+  | { readonly kind: "lost" };
+
+export interface Streaming {
+  readonly kind: "streaming";
+  readonly transfer: number;
+  readonly sinceMs: number;
+  /** The snapshot's entry. */
+  readonly index: StepIndex;
+  /** The last chunk has been handed to the channel. */
+  readonly complete: boolean;
+}
+
+export interface Stopped {
+  readonly kind: "stopped";
+  readonly reason: ExitReason;
+  readonly message: string;
+}
+
+export type ExitReason =
+  | "stopped"
+  | "superseded"
+  | "no record"
+  | "diverged"
+  | "trapped"
+  | "refused"
+  | "machine failed";
+
+export type PairInput =
+  /** Every `tickMs`, more or less: the core has no timers. */
+  | { readonly kind: "tick" }
+  | { readonly kind: "heartbeat"; readonly nonce: Nonce }
+  | { readonly kind: "executor"; readonly event: ExecutorEvent }
+  /** A dial of ours succeeded. */
+  | { readonly kind: "dialled"; readonly link: Link }
+  /** A dial of ours failed; `refused`: nobody listens there. */
+  | { readonly kind: "dialFailed"; readonly refused: boolean }
+  | { readonly kind: "message"; readonly link: Link; readonly message: ChannelMessage }
+  | { readonly kind: "linkClosed"; readonly link: Link }
+  /** The last snapshot chunk has left: there is room for the next. */
+  | { readonly kind: "chunkSent"; readonly id: number }
+  | {
+      readonly kind: "answer";
+      readonly request: RunnerRequest;
+      readonly outcome: RecordOutcome;
+    }
+  | { readonly kind: "noAnswer" }
+  | { readonly kind: "recordRead"; readonly record: VmRecord | null }
+  | { readonly kind: "recordUnreadable" }
+  /** Console bytes for the guest. */
+  | { readonly kind: "consoleInput"; readonly input: LogInput }
+  /** SIGTERM: leave, if possible without a gap. */
+  | { readonly kind: "terminate" }
+  /** The user switches the VM off. */
+  | { readonly kind: "powerOff" };
+
+export type PairEffect =
+  | { readonly kind: "executor"; readonly command: ExecutorCommand }
+  /** The VM's first entry needs entropy, MAC and clock: `record` with a fresh start input. */
+  | { readonly kind: "recordFirstLife" }
+  | { readonly kind: "dial" }
+  | { readonly kind: "send"; readonly link: Link; readonly message: ChannelMessage }
+  | { readonly kind: "hangUp"; readonly link: Link }
+  | { readonly kind: "ask"; readonly request: RunnerRequest }
+  | { readonly kind: "readRecord" }
+  /** Produced by a backup: kept for readers, not shown. */
+  | { readonly kind: "remember"; readonly output: MachineOutput }
+  /** May be seen outside; held for `heldMs`. */
+  | { readonly kind: "release"; readonly output: MachineOutput; readonly heldMs: number }
+  /** All that was remembered may be seen: this runner is the primary now. */
+  | { readonly kind: "releaseRemembered" }
+  | { readonly kind: "report"; readonly report: PairReport }
+  | { readonly kind: "exit"; readonly reason: ExitReason; readonly message: string };
+
+/** What happened, for the log, the metrics and the status line. */
+export type PairReport =
+  | { readonly kind: "record"; readonly record: VmRecord }
+  | { readonly kind: "live"; readonly afterMs: number; readonly reason: string }
+  | { readonly kind: "suspected"; readonly reason: string }
+  | { readonly kind: "followerLost"; readonly nonce: Nonce; readonly reason: string }
+  | { readonly kind: "followerRefused"; readonly nonce: Nonce; readonly message: string }
+  | { readonly kind: "transferStarted"; readonly id: number }
+  | { readonly kind: "snapshotTaken"; readonly id: number; readonly pauseMs: number }
+  | { readonly kind: "transferFinished"; readonly id: number; readonly ms: number }
+  | { readonly kind: "transferFailed"; readonly id: number; readonly message: string }
+  | { readonly kind: "paired"; readonly backup: Nonce; readonly epoch: number }
+  | { readonly kind: "acknowledged"; readonly through: StepIndex }
+  | { readonly kind: "lag"; readonly entries: number; readonly ms: number }
+  | { readonly kind: "badMessage"; readonly message: string };

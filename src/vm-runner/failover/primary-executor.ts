@@ -1,0 +1,90 @@
+/** What the executor says while this runner is the primary. */
+import { unreachable } from "../../shared/assert.ts";
+import { appendBatch, emptyLog } from "../logging-channel/log-buffer.ts";
+import { holdOutput } from "../output-rule/output-hold.ts";
+import type { Batch, ExecutorEvent } from "../replay/executor-protocol.ts";
+import type { PairState, Primary } from "./pair-types.ts";
+import { dropFollower, onSnapshotChunk, onSnapshotTaken, wantsLog } from "./primary-follower.ts";
+import type { Turn } from "./turn.ts";
+
+export function onPrimaryExecutor(
+  state: PairState,
+  role: Primary,
+  event: ExecutorEvent,
+  turn: Turn,
+): PairState {
+  switch (event.kind) {
+    case "diverged":
+      return turn.stop(state, "diverged", `diverged at step ${event.index}: ${event.what}`);
+    case "trapped": {
+      const message = `trapped at step ${event.index}: ${event.message}`;
+      turn.send(role.follower?.link ?? null, { kind: "bye", reason: "trapped", message });
+      return turn.stop(state, "trapped", message);
+    }
+    default:
+      return { ...state, role: onProgress(role, event, turn) };
+  }
+}
+
+type Progress = Exclude<ExecutorEvent, { kind: "diverged" | "trapped" }>;
+
+function onProgress(role: Primary, event: Progress, turn: Turn): Primary {
+  switch (event.kind) {
+    case "recorded":
+      return onRecorded(role, event.batch, turn);
+    case "output": {
+      const { index, output } = event;
+      return { ...role, hold: holdOutput(role.hold, { index, output, sinceMs: turn.nowMs }) };
+    }
+    case "live":
+      return onLive(role, turn);
+    case "paused":
+      return { ...role, leaving: { kind: "draining", next: event.next } };
+    case "snapshotTaken":
+      return onSnapshotTaken(role, event, turn);
+    case "snapshotChunk":
+      return onSnapshotChunk(role, event, turn);
+    case "snapshotFailed":
+      return onSnapshotFailed(role, event, turn);
+    case "poweredOff":
+      return { ...role, poweredOff: event.index };
+    case "ready":
+    case "executed":
+    case "restored":
+    case "restoreFailed":
+      return role;
+  }
+  return unreachable(event);
+}
+
+/** Sent at once; kept until the follower has acknowledged it. */
+function onRecorded(role: Primary, batch: Batch, turn: Turn): Primary {
+  const { follower } = role;
+  const timed = { ...role, timeUs: batch.timeUs };
+  if (follower === null || !wantsLog(follower)) {
+    return { ...timed, log: emptyLog(batch.first + batch.count) };
+  }
+  turn.send(follower.link, { kind: "batch", batch });
+  return { ...timed, log: appendBatch(role.log, batch) };
+}
+
+function onLive(role: Primary, turn: Turn): Primary {
+  if (role.takeover !== null) {
+    const { reason, sinceMs } = role.takeover;
+    turn.report({ kind: "live", reason, afterMs: turn.nowMs - sinceMs });
+  }
+  return { ...role, live: true, takeover: null };
+}
+
+function onSnapshotFailed(
+  role: Primary,
+  event: Extract<ExecutorEvent, { kind: "snapshotFailed" }>,
+  turn: Turn,
+): Primary {
+  const { follower } = role;
+  turn.report({ kind: "transferFailed", id: event.id, message: event.message });
+  const concerned = follower?.phase.kind === "snapshot" && follower.phase.transfer === event.id;
+  if (!concerned) return role;
+  turn.hangUp(follower.link);
+  return dropFollower(role, turn);
+}

@@ -1,0 +1,155 @@
+/** The changes of role: each makes the new role's state from the old one's. */
+import { unreachable } from "../../shared/assert.ts";
+import type { Nonce } from "../../shared/protocol/record.ts";
+import { emptyLog } from "../logging-channel/log-buffer.ts";
+import type { ChannelMessage } from "../logging-channel/messages.ts";
+import { emptyHold } from "../output-rule/output-hold.ts";
+import { newWatch } from "./failure-detector.ts";
+import type {
+  Candidate,
+  Follower,
+  FollowerOfMine,
+  Link,
+  PairState,
+  Primary,
+  TakingOver,
+} from "./pair-types.ts";
+import type { Turn } from "./turn.ts";
+
+export function candidateRole(nowMs: number): Candidate {
+  return { kind: "candidate", dialling: false, link: null, retryMs: nowMs };
+}
+
+/** Whoever is not the primary dials and says who it is and what it has. */
+export function helloOf(state: PairState, received: number): ChannelMessage {
+  return { kind: "hello", ...state.config, received };
+}
+
+/** The primary has welcomed this candidate; its snapshot is the next to come. */
+export function followPrimary(state: PairState, primary: Nonce, link: Link, turn: Turn): PairState {
+  const role: Follower = {
+    kind: "follower",
+    primary,
+    link,
+    watch: newWatch(turn.nowMs),
+    received: -1,
+    executed: -1,
+    executedUs: 0,
+    reported: -1,
+    machine: { kind: "awaited" },
+    dialling: false,
+    suspicion: null,
+    suspectedMs: 0,
+    poweredOff: false,
+    leaving: false,
+  };
+  return { ...state, role };
+}
+
+/** A half-received snapshot is thrown away: nothing was executed, so begin again. */
+export function discard(state: PairState, role: Follower, turn: Turn): PairState {
+  turn.hangUp(role.link);
+  turn.command({ kind: "stop" });
+  return { ...state, role: candidateRole(turn.nowMs) };
+}
+
+/** The named backup suspects the loss of its primary, and the record could be read. */
+export function becomeTakingOver(
+  state: PairState,
+  follower: Follower,
+  reason: string,
+  turn: Turn,
+): PairState {
+  turn.hangUp(follower.link);
+  const { received, poweredOff, leaving } = follower;
+  const sinceMs = follower.suspectedMs;
+  return {
+    ...state,
+    role: { kind: "takingOver", reason, sinceMs, received, poweredOff, leaving },
+  };
+}
+
+/** How this runner came to be named primary. */
+export type Succession =
+  | { readonly kind: "firstLife" }
+  | { readonly kind: "tookOver"; readonly from: TakingOver }
+  | { readonly kind: "handedOver"; readonly from: Follower };
+
+export function becomePrimary(state: PairState, how: Succession, turn: Turn): PairState {
+  const received = how.kind === "firstLife" ? -1 : how.from.received;
+  const poweredOff = how.kind !== "firstLife" && how.from.poweredOff;
+  const role: Primary = {
+    kind: "primary",
+    live: false,
+    log: emptyLog(received + 1),
+    timeUs: 0,
+    hold: { ...emptyHold, released: received },
+    follower: how.kind === "handedOver" ? oldPrimary(how.from, turn.nowMs) : null,
+    cpuLimit: 1,
+    cpuLimitMs: turn.nowMs,
+    blocked: false,
+    nextTransfer: 1,
+    leaving: how.kind === "tookOver" && how.from.leaving ? { kind: "waiting" } : null,
+    poweredOff: poweredOff ? received : null,
+    takeover: takeoverOf(how, turn.nowMs),
+  };
+  turn.effects.push({ kind: "releaseRemembered" });
+  if (how.kind === "firstLife") turn.effects.push({ kind: "recordFirstLife" });
+  else if (!poweredOff) turn.command({ kind: "record", inputs: [] });
+  return { ...state, role };
+}
+
+/** After a granted hand-over: the old primary counts as backup until the new one is alone. */
+export function followSuccessor(
+  state: PairState,
+  role: Primary,
+  primary: Nonce,
+  next: number,
+  turn: Turn,
+): PairState {
+  const link = role.follower?.nonce === primary ? role.follower.link : null;
+  if (state.view.known !== null) {
+    turn.send(link, { kind: "recordChanged", record: state.view.known });
+  }
+  const successor: Follower = {
+    kind: "follower",
+    primary,
+    link,
+    watch: { ...newWatch(turn.nowMs), closedMs: link === null ? turn.nowMs : null },
+    received: next - 1,
+    executed: next - 1,
+    executedUs: role.timeUs,
+    reported: next - 1,
+    machine: { kind: "standing" },
+    dialling: false,
+    suspicion: null,
+    suspectedMs: 0,
+    poweredOff: false,
+    leaving: true,
+  };
+  return { ...state, role: successor };
+}
+
+function oldPrimary(from: Follower, nowMs: number): FollowerOfMine {
+  return {
+    nonce: from.primary,
+    link: from.link,
+    watch: newWatch(nowMs),
+    acked: from.received,
+    executed: from.executed,
+    executedUs: from.executedUs,
+    phase: { kind: from.link === null ? "lost" : "dismissed" },
+  };
+}
+
+function takeoverOf(how: Succession, nowMs: number): Primary["takeover"] {
+  switch (how.kind) {
+    case "firstLife":
+      return { reason: "started", sinceMs: nowMs };
+    case "tookOver":
+      return { reason: how.from.reason, sinceMs: how.from.sinceMs };
+    case "handedOver":
+      return { reason: "handed over", sinceMs: nowMs };
+  }
+  return unreachable(how);
+}
