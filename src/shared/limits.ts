@@ -9,6 +9,8 @@ export const heartbeatIntervalMs = 50;
 export const failureTimeoutMs = 500;
 /** How long a living backup may not move its executed index while entries wait. */
 export const executionTimeoutMs = 3_000;
+/** How long a runner waits for the arbiter before it counts as giving no answer. */
+export const arbiterTimeoutMs = 1_000;
 /** The executor shows a sign of life at least this often, even when the guest sleeps. */
 export const signOfLifeMs = 100;
 /** The executor closes a batch at the latest after this long. */

@@ -1,0 +1,46 @@
+/** What a runner tells about itself at `GET /status`; `lockstep status --json` gives both halves. */
+import type { Epoch, Nonce } from "./record.ts";
+
+export interface RunnerStatus {
+  readonly vm: string;
+  /** The name that `lockstep up` gave the pair. */
+  readonly name: string;
+  readonly nonce: Nonce;
+  readonly pid: number;
+  readonly role: RunnerRole;
+  /** The recorder runs: the guest lives here. */
+  readonly live: boolean;
+  /** As the record last seen says; null before it was read. */
+  readonly epoch: Epoch | null;
+  readonly primary: Nonce | null;
+  readonly backup: Nonce | null;
+  readonly takeovers: number;
+  /** The last step recorded (primary) or executed (backup); -1 before the first. */
+  readonly step: number;
+  readonly virtualMs: number;
+  /** How far the backup is behind in executing; 0 without one. */
+  readonly lagEntries: number;
+  readonly lagMs: number;
+  /** Sent or received since this process began. */
+  readonly logBytes: number;
+  readonly logEntries: number;
+  readonly cpuLimit: number;
+  /** How long recent outputs were held by the Output Rule, in milliseconds. */
+  readonly outputHoldMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly transfers: TransferStatus;
+  readonly divergences: number;
+  readonly badMessages: number;
+}
+
+/** `primary` is alone while `backup` in the status is null. */
+export type RunnerRole = "candidate" | "joining" | "backup" | "taking over" | "primary" | "stopped";
+
+export interface TransferStatus {
+  readonly running: boolean;
+  readonly finished: number;
+  readonly failed: number;
+  /** Of the last one: the primary's pause, the time until the backup executed, bytes sent. */
+  readonly lastPauseMs: number;
+  readonly lastMs: number;
+  readonly lastBytes: number;
+}
