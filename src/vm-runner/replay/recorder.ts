@@ -1,0 +1,262 @@
+/**
+ * Makes log entries and runs their steps (replayer.ts is its mirror). An entry is complete before
+ * its step runs; one that carries an input leaves at once, so that it is on its way to the backup
+ * while its step runs, and a batch always leaves before any output of its steps does.
+ */
+import { assert } from "../../shared/assert.ts";
+import { batchIntervalMs, signOfLifeMs } from "../../shared/limits.ts";
+import {
+  BatchEncoder,
+  hasWindow,
+  signOfLife,
+  windowCheckInterval,
+} from "../logging-channel/codec.ts";
+import type { RegisterChecks, SnapshotSource } from "../machine/machine.ts";
+import { CpuShare } from "./cpu-share.ts";
+import { describe, type Emit, type Execution, type Next } from "./execution.ts";
+import type { IncrementalHash } from "./frozen-state.ts";
+import { InputQueue } from "./input-queue.ts";
+import type { LogEntry, LogInput, StepIndex } from "./log-entry.ts";
+import { Pace } from "./pace.ts";
+import { SnapshotTaking } from "./snapshot-taking.ts";
+
+/** An entry whose inputs are delivered, while the machine moves. */
+interface Move {
+  readonly entry: LogEntry;
+  readonly checks: RegisterChecks;
+  readonly window: number | null;
+  readonly startUs: number;
+  result: { readonly source: SnapshotSource } | { readonly message: string } | null;
+}
+
+export class Recorder {
+  readonly pace = new Pace();
+  readonly #share = new CpuShare();
+  readonly #queue = new InputQueue();
+  readonly #snapshots: SnapshotTaking;
+  readonly #execution: Execution;
+  readonly #emit: Emit;
+  /** No bound until the pair sets one. */
+  #allowance: StepIndex = Number.MAX_SAFE_INTEGER;
+  #encoder: BatchEncoder | null = null;
+  #openedUs = 0;
+  #sentUs = 0;
+  /** Recorded, its step not run. */
+  #pending: LogEntry | null = null;
+  #steppedUs: number | null = null;
+  #move: Move | null = null;
+  #pauseWanted = false;
+
+  constructor(execution: Execution, emit: Emit, newHash: () => IncrementalHash) {
+    this.#execution = execution;
+    this.#emit = emit;
+    this.#snapshots = new SnapshotTaking(emit, newHash);
+  }
+
+  set allowance(through: StepIndex) {
+    this.#allowance = through;
+  }
+
+  set cpuLimit(share: number) {
+    assert(share > 0 && share <= 1, `CPU limit ${share} is not above 0 and at most 1`);
+    this.#share.share = share;
+  }
+
+  /** Recording begins with entry `execution.next`, which carries `inputs`. */
+  start(nowUs: number, inputs: readonly LogInput[]): void {
+    const waiting = this.#queue.takeAll();
+    for (const input of [...inputs, ...waiting]) this.#queue.push(input);
+    this.pace.start(nowUs, this.#execution.timeUs);
+    this.#sentUs = nowUs;
+    this.#steppedUs = null;
+    this.#emit({ kind: "live", next: this.#execution.next });
+  }
+
+  input(input: LogInput): void {
+    this.#queue.push(input);
+  }
+
+  /** Stop at the next entry boundary. */
+  pause(): void {
+    this.#pauseWanted = true;
+  }
+
+  /** Another runner records from here on. */
+  stop(): void {
+    this.#queue.takeAll();
+    this.#snapshots.fail("another runner records now");
+  }
+
+  takeSnapshot(id: number): void {
+    this.#snapshots.ask(id, this.#execution.machine);
+  }
+
+  readSnapshot(id: number): void {
+    const hash = this.#snapshots.read(id);
+    if (hash !== null) this.#queue.push(hash);
+  }
+
+  releaseSnapshot(id: number): void {
+    this.#snapshots.release(id);
+  }
+
+  /** One entry or one step; "paused" once the recorder stands still. */
+  turn(nowUs: number): Next | "paused" {
+    if (this.#steppedUs !== null) this.#share.spend(nowUs - this.#steppedUs);
+    this.#steppedUs = null;
+    this.#snapshots.report();
+    if (this.#move !== null) return this.#afterMove(nowUs, this.#move);
+    if (this.#pending !== null) return this.#run(nowUs, this.#pending);
+    if (this.#pauseWanted) return this.#stand(nowUs);
+    const waitUs = this.#waitUs(nowUs);
+    if (waitUs > 0) return this.#politely(this.rest(nowUs, waitUs));
+    const entry = this.#makeEntry(nowUs);
+    if (this.#snapshots.prepared && !powersOff(entry)) return this.#snapshot(nowUs, entry);
+    this.#record(nowUs, entry);
+    if (this.#execution.over || this.#encoder === null) return { kind: "run" };
+    return this.#politely(this.#run(nowUs, entry));
+  }
+
+  /** Waits with the guest, and shows signs of life. */
+  rest(nowUs: number, waitUs: number): Next {
+    let us = waitUs;
+    if (this.#encoder !== null) {
+      const dueUs = this.#openedUs + batchIntervalMs * 1000 - nowUs;
+      if (waitUs >= dueUs) this.#flush(nowUs);
+      else us = Math.min(us, dueUs);
+    }
+    if (nowUs - this.#sentUs >= signOfLifeMs * 1000) {
+      const { next, timeUs } = this.#execution;
+      this.#emit({ kind: "recorded", batch: signOfLife(next, timeUs) });
+      this.#sentUs = nowUs;
+    }
+    return { kind: "sleep", us: Math.min(us, this.#sentUs + signOfLifeMs * 1000 - nowUs) };
+  }
+
+  #stand(nowUs: number): "paused" {
+    this.#flush(nowUs);
+    this.#pauseWanted = false;
+    this.#emit({ kind: "paused", next: this.#execution.next });
+    return "paused";
+  }
+
+  #waitUs(nowUs: number): number {
+    const { machine, next, timeUs, sleepUs } = this.#execution;
+    const limitedUs = this.#share.waitUs(nowUs);
+    if (limitedUs > 0) return limitedUs;
+    if (next > this.#allowance) return Number.POSITIVE_INFINITY;
+    if (this.#snapshots.prepared || this.#queue.hasInput(machine.consoleInputRoom)) return 0;
+    return this.pace.waitUs(nowUs, timeUs, sleepUs);
+  }
+
+  #makeEntry(nowUs: number): LogEntry {
+    const { machine, next, timeUs, sleepUs } = this.#execution;
+    const time = this.pace.next(nowUs, timeUs, sleepUs);
+    return { index: next, timeUs: time, inputs: this.#queue.take(machine.consoleInputRoom) };
+  }
+
+  #record(nowUs: number, entry: LogEntry): void {
+    const { machine } = this.#execution;
+    if (this.#encoder === null) {
+      this.#encoder = new BatchEncoder(entry.index, machine.registers());
+      this.#openedUs = nowUs;
+    }
+    this.#encoder.add({ entry, window: this.#window(entry.index) });
+    const due = nowUs - this.#openedUs >= batchIntervalMs * 1000;
+    if (entry.inputs.length > 0 || due || !this.#encoder.hasRoom) this.#flush(nowUs);
+    if (powersOff(entry)) {
+      this.#execution.over = true;
+      this.#emit({ kind: "poweredOff", index: entry.index });
+      return;
+    }
+    this.#pending = entry;
+  }
+
+  #run(nowUs: number, entry: LogEntry): Next {
+    this.#pending = null;
+    this.#steppedUs = nowUs;
+    const outcome = this.#execution.step(entry);
+    if (outcome.kind === "trapped") {
+      this.#trap(nowUs, entry.index, outcome.message);
+      return { kind: "run" };
+    }
+    if (outcome.outputs.length > 0) this.#flush(nowUs);
+    for (const output of outcome.outputs) {
+      this.#emit({ kind: "output", index: entry.index, output });
+    }
+    if (outcome.kind === "poweredOff") {
+      this.#flush(nowUs);
+      this.#execution.over = true;
+      this.#emit({ kind: "poweredOff", index: entry.index });
+    }
+    return { kind: "run" };
+  }
+
+  /** The entry is logged all the same: it is how the trap is reproduced. */
+  #trap(nowUs: number, index: StepIndex, message: string): void {
+    this.#flush(nowUs);
+    this.#execution.over = true;
+    this.#emit({ kind: "trapped", index, message });
+  }
+
+  #snapshot(nowUs: number, entry: LogEntry): Next {
+    const { machine } = this.#execution;
+    this.#flush(nowUs);
+    const move: Move = {
+      entry,
+      checks: machine.registers(),
+      window: this.#window(entry.index),
+      startUs: nowUs,
+      result: null,
+    };
+    machine.deliver(entry);
+    this.#execution.delivered = true;
+    this.#move = move;
+    const promise = machine.move().then(
+      (source) => {
+        move.result = { source };
+      },
+      (error) => {
+        move.result = { message: describe(error) };
+      },
+    );
+    return { kind: "await", promise };
+  }
+
+  /** Only now is the entry written: it says that the machine moved only if it did. */
+  #afterMove(nowUs: number, { entry, checks, window, startUs, result }: Move): Next {
+    assert(result !== null, "the move has ended");
+    const moved = "source" in result;
+    const inputs: LogInput[] = moved ? [...entry.inputs, { kind: "snapshot" }] : [...entry.inputs];
+    this.#move = null;
+    this.#pending = { ...entry, inputs };
+    this.#encoder = new BatchEncoder(entry.index, checks);
+    this.#encoder.add({ entry: this.#pending, window });
+    this.#flush(nowUs);
+    if (moved) this.#snapshots.taken(entry.index, result.source, (nowUs - startUs) / 1000);
+    else this.#snapshots.fail(result.message);
+    return { kind: "run" };
+  }
+
+  #window(index: StepIndex): number | null {
+    if (!hasWindow(index)) return null;
+    return this.#execution.machine.windowChecksum(index / windowCheckInterval);
+  }
+
+  #flush(nowUs: number): void {
+    if (this.#encoder === null) return;
+    this.#emit({ kind: "recorded", batch: this.#encoder.finish() });
+    this.#encoder = null;
+    this.#sentUs = nowUs;
+  }
+
+  /** While a spare is made the event loop must turn. */
+  #politely(next: Next): Next {
+    if (!this.#snapshots.preparing) return next;
+    return { kind: "yield", us: next.kind === "sleep" ? next.us : 0 };
+  }
+}
+
+function powersOff(entry: LogEntry): boolean {
+  return entry.inputs.some(({ kind }) => kind === "powerOff");
+}

@@ -1,0 +1,108 @@
+/** Drives executors on the fake machine in tests: turns, a clock, and everything they said. */
+
+import { Executor } from "../src/vm-runner/replay/executor.ts";
+import type {
+  Batch,
+  ExecutorCommand,
+  ExecutorEvent,
+} from "../src/vm-runner/replay/executor-protocol.ts";
+import type { LogInput } from "../src/vm-runner/replay/log-entry.ts";
+import { FakeMachine, newFakeTarget, newSha256 } from "./fake-machine.ts";
+
+export const start: LogInput = {
+  kind: "start",
+  seed: new Uint8Array(32).fill(7),
+  mac: new Uint8Array(6),
+  wallClockMs: 1_700_000_000_000,
+};
+let typed = 0;
+
+/** An executor with its machine, a clock, and everything it said. */
+export class Rig {
+  nowUs = 1_000_000;
+  readonly events: ExecutorEvent[] = [];
+  readonly executor: Executor;
+
+  readonly machine: FakeMachine | null;
+
+  constructor(machine: FakeMachine | null = new FakeMachine()) {
+    this.machine = machine;
+    const newTarget = newFakeTarget;
+    this.executor = new Executor({ machine, startUs: 0, newTarget, newHash: newSha256 });
+  }
+
+  command(...commands: ExecutorCommand[]): this {
+    for (const command of commands) this.executor.command(command);
+    return this;
+  }
+
+  /** One turn and what it asks for; real time goes on by what a step takes, or by the sleep. */
+  async turn(): Promise<void> {
+    const { events, next } = this.executor.turn(this.nowUs);
+    this.events.push(...events);
+    this.nowUs += 200;
+    if (next.kind === "await") await next.promise;
+    if (next.kind === "yield") await new Promise((resolve) => setImmediate(resolve));
+    if (next.kind === "sleep") this.nowUs += Math.ceil(next.us);
+  }
+
+  async turns(count: number): Promise<this> {
+    for (let i = 0; i < count; i++) await this.turn();
+    return this;
+  }
+
+  async until<K extends ExecutorEvent["kind"]>(kind: K): Promise<ExecutorEvent & { kind: K }> {
+    const from = this.events.length;
+    for (let i = 0; i < 20_000; i++) {
+      const found = this.events.slice(from).find((event) => event.kind === kind);
+      // SAFETY: the kind was compared just now.
+      if (found !== undefined) return found as ExecutorEvent & { kind: K };
+      await this.turn();
+    }
+    throw new Error(`no ${kind} in ${JSON.stringify(this.events.slice(-5))}`);
+  }
+
+  of<K extends ExecutorEvent["kind"]>(kind: K): (ExecutorEvent & { kind: K })[] {
+    // SAFETY: the kind is compared.
+    return this.events.filter((event) => event.kind === kind) as (ExecutorEvent & { kind: K })[];
+  }
+
+  get batches(): Batch[] {
+    return this.of("recorded").map(({ batch }) => batch);
+  }
+
+  get text(): string {
+    const bytes = this.of("output").flatMap(({ output }) => [...output.bytes]);
+    return String.fromCharCode(...bytes);
+  }
+}
+
+export function recorder(machine = new FakeMachine()): Rig {
+  typed = 0;
+  return new Rig(machine).command({ kind: "record", inputs: [start] });
+}
+
+export function type(text: string): ExecutorCommand {
+  const bytes = new TextEncoder().encode(text);
+  const position = typed;
+  typed += bytes.length;
+  return { kind: "input", input: { kind: "console", writer: 1, position, bytes } };
+}
+
+export function replay(batches: readonly Batch[]): ExecutorCommand[] {
+  return batches.map((batch) => ({ kind: "replay", batch }));
+}
+
+/** A second executor that has executed everything `from` recorded. */
+export async function replayed(batches: readonly Batch[], rig = new Rig()): Promise<Rig> {
+  rig.command(...replay(batches));
+  const entries = batches.reduce((sum, { count }) => sum + count, 0);
+  await rig.turns(entries + batches.length + 50);
+  return rig;
+}
+
+/** Records until entry boundary, so that everything recorded was executed. */
+export async function pause(rig: Rig): Promise<void> {
+  rig.command({ kind: "pause" });
+  await rig.until("paused");
+}
