@@ -1,0 +1,95 @@
+/**
+ * Handles on parts of v86 that it does not offer by name: the exports that we call, the serial
+ * ports' registers, the network card's address. Each is checked when an instance is made, so that
+ * another version of v86 fails there and not in the middle of a guest's life.
+ */
+import { assert } from "../../shared/assert.ts";
+import type { Uart } from "../devices/serial-port.ts";
+
+/** The exports of v86.wasm that are called from here. */
+export interface CpuExports {
+  readonly memory: WebAssembly.Memory;
+  main_loop(): number;
+  codegen_finalize_finished(index: number, start: number, flags: number): void;
+  get_eflags(): number;
+}
+
+export function adoptExports(exports: Record<string, unknown>): CpuExports {
+  for (const name of ["main_loop", "codegen_finalize_finished", "get_eflags"]) {
+    assert(typeof exports[name] === "function", `v86.wasm has no export ${name}`);
+  }
+  assert(exports["memory"] !== undefined, "v86.wasm has no memory");
+  // SAFETY: checked above; the signatures are those of v86 0.5.462, and its version is pinned.
+  return exports as unknown as CpuExports;
+}
+
+/** What v86 gives to the modules that its JIT makes (`create_jit_imports`). */
+export function jitImports(exports: Record<string, unknown>): Record<string, unknown> {
+  const isInternal = (name: string) =>
+    name.startsWith("_") || name.startsWith("zstd") || name.endsWith("_js");
+  const offered = Object.entries(exports).filter(([name]) => !isInternal(name));
+  return { ...Object.fromEntries(offered), m: exports["memory"] };
+}
+
+/** The registers of the serial port at `base`; `read8` reads an I/O port, and v86 gives `send`. */
+export function uart(
+  read8: (port: number) => number,
+  base: number,
+  send: (byte: number) => void,
+): Uart {
+  return {
+    get lineStatus() {
+      return read8(base + 5);
+    },
+    get lineControl() {
+      return read8(base + 3);
+    },
+    get modemControl() {
+      return read8(base + 4);
+    },
+    receive: send,
+  };
+}
+
+/** Replaces the network card's address. */
+export type MacWriter = (mac: Uint8Array) => void;
+
+/** Depth of V86 -> v86 -> CPU -> devices -> network card -> address. */
+const macDepth = 5;
+
+/**
+ * v86 makes the card's address with `Math.random` and has no option for it. Its object is found by
+ * the address that a constant `Math.random` makes, so this works whatever its fields are called.
+ */
+export function findMac(emulator: object, fraction: number): MacWriter {
+  const digit = Math.floor(fraction * 255);
+  const made = [0x00, 0x22, 0x15, digit, digit, digit].join(":");
+  const isMac = (value: unknown) =>
+    value instanceof Uint8Array && value.length === 6 && value.join(":") === made;
+  let level: object[] = [emulator];
+  const seen = new Set<object>(level);
+  for (let depth = 0; depth < macDepth; depth++) {
+    const next: object[] = [];
+    for (const owner of level) {
+      for (const [key, value] of Object.entries(owner)) {
+        if (isMac(value)) return (mac) => Object.assign(owner, { [key]: mac.slice() });
+        if (isPlainPart(value) && !seen.has(value)) {
+          seen.add(value);
+          next.push(value);
+        }
+      }
+    }
+    level = next;
+  }
+  throw new Error("v86's network card was not found; this version of v86 is not the pinned one");
+}
+
+/** Objects of v86's own; not its tables of thousands of ports, pages and bytes. */
+function isPlainPart(value: unknown): value is object {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value)
+  );
+}
