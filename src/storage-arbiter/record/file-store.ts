@@ -10,10 +10,23 @@
  * The current record is the file with the highest epoch. If that one cannot be understood,
  * everything is refused: an older record would bring a superseded primary back to life.
  *
- * Reading lists the directory. A failover makes two files, and listing 10,000 takes about 4 ms.
+ * Everything is done in one go, without giving way to other work: a grant stands in the path of a
+ * take-over, and the two syncs are all of its cost that cannot be avoided.
+ *
+ * Reading lists the directory. A failover makes two files, and listing 10,000 takes about 6 ms.
  */
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, unlink } from "node:fs/promises";
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { assert } from "../../shared/assert.ts";
 import { isVmId } from "../../shared/protocol/names.ts";
@@ -44,35 +57,35 @@ export class FileStore implements RecordStore {
   }
 
   /** @throws StoreError */
-  async read(vm: string): Promise<VmRecord | null> {
-    return this.#explained(vm, () => this.#read(vm));
+  read(vm: string): VmRecord | null {
+    return explained(this.#directory, vm, () => this.#read(vm));
   }
 
   /** @throws StoreError; the request may then have been granted or not. */
-  async apply(request: RecordRequest): Promise<RecordOutcome> {
-    return this.#explained(request.vm, async () => {
-      const outcome = await this.#try(request);
+  apply(request: RecordRequest): RecordOutcome {
+    return explained(this.#directory, request.vm, () => {
+      const outcome = this.#try(request);
       if (outcome !== "lost the race") return outcome;
       // The winner's record is there now, so the second decision needs no file of its own.
-      const second = await this.#try(request);
+      const second = this.#try(request);
       assert(second !== "lost the race", `two races lost at one epoch: ${JSON.stringify(request)}`);
       return second;
     });
   }
 
-  async #try(request: RecordRequest): Promise<RecordOutcome | "lost the race"> {
-    const before = await this.#read(request.vm);
+  #try(request: RecordRequest): RecordOutcome | "lost the race" {
+    const before = this.#read(request.vm);
     const outcome = transition(before, request);
     if (outcome.kind === "refused" || outcome.record.epoch === before?.epoch) return outcome;
-    const written = await this.#write(outcome.record);
+    const written = this.#write(outcome.record);
     return written ? outcome : "lost the race";
   }
 
-  async #read(vm: string): Promise<VmRecord | null> {
-    const epoch = highestEpoch(await namesIn(this.#folder(vm)));
+  #read(vm: string): VmRecord | null {
+    const epoch = highestEpoch(namesIn(this.#folder(vm)));
     if (epoch === null) return null;
     const file = this.#file(vm, epoch);
-    const record = decodeRecord(await readFile(file, "utf8"));
+    const record = decodeRecord(readFileSync(file, "utf8"));
     if (record === null || record.vm !== vm || record.epoch !== epoch) {
       throw new StoreError(
         "corrupt record",
@@ -80,34 +93,34 @@ export class FileStore implements RecordStore {
           "nothing is granted until it is restored (an older record must not be used)",
       );
     }
-    await this.#syncUpTo(vm, epoch);
+    this.#syncUpTo(vm, epoch);
     return record;
   }
 
   /** False when somebody else has made this epoch. */
-  async #write(record: VmRecord): Promise<boolean> {
+  #write(record: VmRecord): boolean {
     const folder = this.#folder(record.vm);
     if (record.epoch === 0) {
-      await makeDirectory(folder);
-      await syncDirectory(this.#directory);
+      makeDirectory(folder);
+      syncDirectory(this.#directory);
     }
     const temporary = path.join(folder, `new.${process.pid}.${randomUUID()}`);
     try {
-      await writeSynced(temporary, encodeRecord(record));
-      await link(temporary, this.#file(record.vm, record.epoch));
+      writeSynced(temporary, encodeRecord(record));
+      linkSync(temporary, this.#file(record.vm, record.epoch));
     } catch (error) {
       if (codeOf(error) === "EEXIST") return false;
       throw error;
     } finally {
-      await unlink(temporary).catch(() => {});
+      removeIfThere(temporary);
     }
-    await this.#syncUpTo(record.vm, record.epoch);
+    this.#syncUpTo(record.vm, record.epoch);
     return true;
   }
 
-  async #syncUpTo(vm: string, epoch: number): Promise<void> {
+  #syncUpTo(vm: string, epoch: number): void {
     if ((this.#synced.get(vm) ?? -1) >= epoch) return;
-    await syncDirectory(this.#folder(vm));
+    syncDirectory(this.#folder(vm));
     this.#synced.set(vm, Math.max(epoch, this.#synced.get(vm) ?? -1));
   }
 
@@ -118,30 +131,31 @@ export class FileStore implements RecordStore {
   #file(vm: string, epoch: number): string {
     return path.join(this.#folder(vm), `record.${epoch}`);
   }
+}
 
-  async #explained<T>(vm: string, work: () => Promise<T>): Promise<T> {
-    if (!isVmId(vm)) {
-      throw new StoreError(
-        "bad VM id",
-        `"${vm}" is no VM id; expected 1 to 64 letters, digits, "-" or "_"`,
-      );
-    }
-    try {
-      return await work();
-    } catch (error) {
-      if (codeOf(error) === undefined || error instanceof StoreError) throw error;
-      throw new StoreError(
-        "unusable directory",
-        `cannot use the record store ${this.#directory}: ${String(error)}`,
-        error,
-      );
-    }
+/** Runs `work`; what the system refuses becomes a StoreError. */
+function explained<T>(directory: string, vm: string, work: () => T): T {
+  if (!isVmId(vm)) {
+    throw new StoreError(
+      "bad VM id",
+      `"${vm}" is no VM id; expected 1 to 64 letters, digits, "-" or "_"`,
+    );
+  }
+  try {
+    return work();
+  } catch (error) {
+    if (codeOf(error) === undefined || error instanceof StoreError) throw error;
+    throw new StoreError(
+      "unusable directory",
+      `cannot use the record store ${directory}: ${String(error)}`,
+      error,
+    );
   }
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+function namesIn(folder: string): string[] {
   try {
-    return await readdir(folder);
+    return readdirSync(folder);
   } catch (error) {
     if (codeOf(error) === "ENOENT") return [];
     throw error;
@@ -149,9 +163,9 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 /** Its parent must exist: the store does not make a new home for itself where a disk is missing. */
-async function makeDirectory(folder: string): Promise<void> {
+function makeDirectory(folder: string): void {
   try {
-    await mkdir(folder, { mode: 0o700 });
+    mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error;
   }
@@ -166,22 +180,24 @@ function highestEpoch(names: readonly string[]): number | null {
   return highest;
 }
 
-async function writeSynced(file: string, text: string): Promise<void> {
-  const handle = await open(file, "wx", 0o600);
+function writeSynced(file: string, text: string): void {
+  writeFileSync(file, text, { flag: "wx", mode: 0o600, flush: true });
+}
+
+function removeIfThere(file: string): void {
   try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
+    unlinkSync(file);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
   }
 }
 
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
+function syncDirectory(directory: string): void {
+  const descriptor = openSync(directory, "r");
   try {
-    await handle.sync();
+    fsyncSync(descriptor);
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 

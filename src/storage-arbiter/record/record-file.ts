@@ -2,16 +2,9 @@
 import { z } from "zod";
 import { crc32c } from "../../shared/crc32c.ts";
 import type { VmRecord } from "../../shared/protocol/record.ts";
+import { recordSchema } from "./record-schema.ts";
 
 const formatVersion = 1;
-
-const recordSchema = z.strictObject({
-  vm: z.string(),
-  epoch: z.int().nonnegative(),
-  primary: z.string().nullable(),
-  backup: z.string().nullable(),
-  takeovers: z.int().nonnegative(),
-});
 
 const fileSchema = z.strictObject({
   formatVersion: z.literal(formatVersion),

@@ -1,0 +1,18 @@
+/** The exit codes of the lockstep command: part of its interface, so a number keeps its meaning. */
+export const exitCodes = {
+  ok: 0,
+  /** An unexpected failure, such as a broken invariant. */
+  failure: 1,
+  /** The command line, a configuration value or a file it names cannot be used. */
+  usage: 2,
+  /** The backup's state differs from the primary's. */
+  divergence: 3,
+  /** Both runners are gone. */
+  vmLost: 4,
+  /** Another process listens on the address. */
+  addressInUse: 5,
+  /** The record names other runners: this one stopped for good. */
+  superseded: 6,
+  /** A log that cannot be read: truncated, or of another format. */
+  unreadableLog: 7,
+} as const;
