@@ -68,7 +68,7 @@ test.each(damages)(
       () => store.apply({ kind: "alone", vm, runner: "a", epoch: 2 }),
       () => store.apply({ kind: "alone", vm, runner: "a", epoch: 1 }),
     ]) {
-      await expect(attempt()).rejects.toMatchObject({
+      expect(errorOf(attempt)).toMatchObject({
         code: "corrupt record",
         message: expect.stringContaining(file),
       });
