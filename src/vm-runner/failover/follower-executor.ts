@@ -13,7 +13,7 @@ export function onFollowerExecutor(
 ): PairState {
   switch (event.kind) {
     case "restored":
-      return onRestored(state, role, event.id, turn);
+      return onRestored(state, role, event, turn);
     case "restoreFailed":
       return onRestoreFailed(state, role, event, turn);
     case "executed":
@@ -49,9 +49,15 @@ export function onFollowerExecutor(
 }
 
 /** The machine stands at the snapshot's entry: the log that came meanwhile is next. */
-function onRestored(state: PairState, role: Follower, id: number, turn: Turn): PairState {
+function onRestored(
+  state: PairState,
+  role: Follower,
+  event: Extract<ExecutorEvent, { kind: "restored" }>,
+  turn: Turn,
+): PairState {
   const { machine } = role;
-  if (machine.kind !== "restoring" || machine.id !== id) return state;
+  if (machine.kind !== "restoring" || machine.id !== event.id) return state;
+  turn.effects.push({ kind: "remember", output: { kind: "console", ...event.history } });
   for (const batch of machine.waiting) turn.command({ kind: "replay", batch });
   return { ...state, role: { ...role, machine: { kind: "standing" } } };
 }

@@ -2,9 +2,13 @@
 import type { Nonce, RecordOutcome, VmRecord } from "../../shared/protocol/record.ts";
 import type { LogBuffer } from "../logging-channel/log-buffer.ts";
 import type { ChannelMessage, Fingerprint } from "../logging-channel/messages.ts";
-import type { MachineOutput } from "../machine/machine.ts";
 import type { OutputHold } from "../output-rule/output-hold.ts";
-import type { Batch, ExecutorCommand, ExecutorEvent } from "../replay/executor-protocol.ts";
+import type {
+  Batch,
+  ExecutorCommand,
+  ExecutorEvent,
+  RunnerOutput,
+} from "../replay/executor-protocol.ts";
 import type { LogInput, StepIndex, VirtualUs } from "../replay/log-entry.ts";
 import type { PeerWatch } from "./failure-detector.ts";
 import type { RecordView, RunnerRequest } from "./record-view.ts";
@@ -218,9 +222,9 @@ export type PairEffect =
   | { readonly kind: "ask"; readonly request: RunnerRequest }
   | { readonly kind: "readRecord" }
   /** Produced by a backup: kept for readers, not shown. */
-  | { readonly kind: "remember"; readonly output: MachineOutput }
+  | { readonly kind: "remember"; readonly output: RunnerOutput }
   /** May be seen outside; held for `heldMs`. */
-  | { readonly kind: "release"; readonly output: MachineOutput; readonly heldMs: number }
+  | { readonly kind: "release"; readonly output: RunnerOutput; readonly heldMs: number }
   /** All that was remembered may be seen: this runner is the primary now. */
   | { readonly kind: "releaseRemembered" }
   | { readonly kind: "report"; readonly report: PairReport }

@@ -69,12 +69,17 @@ export interface SnapshotChunk {
   readonly bytes: Uint8Array;
 }
 
-export type RefuseReason =
-  | "another VM"
-  | "another version"
-  | "not the primary"
-  | "pair complete"
-  | "log gone"
-  | "busy";
+export const refuseReasons = [
+  "another VM",
+  "another version",
+  "not the primary",
+  "pair complete",
+  "log gone",
+  "busy",
+] as const;
 
-export type ByeReason = "stopping" | "diverged" | "trapped" | "powered off";
+export type RefuseReason = (typeof refuseReasons)[number];
+
+export const byeReasons = ["stopping", "diverged", "trapped", "powered off"] as const;
+
+export type ByeReason = (typeof byeReasons)[number];

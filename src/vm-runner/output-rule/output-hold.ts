@@ -4,7 +4,7 @@
  * from a runner that knows it was named primary. Only the output waits; the primary goes on.
  */
 import { assert } from "../../shared/assert.ts";
-import type { MachineOutput } from "../machine/machine.ts";
+import type { RunnerOutput } from "../replay/executor-protocol.ts";
 import type { StepIndex } from "../replay/log-entry.ts";
 
 export interface OutputHold {
@@ -17,7 +17,7 @@ export interface OutputHold {
 
 export interface HeldOutput {
   readonly index: StepIndex;
-  readonly output: MachineOutput;
+  readonly output: RunnerOutput;
   /** When it was produced, for the output-hold histogram. */
   readonly sinceMs: number;
 }
@@ -60,6 +60,6 @@ export function releaseOutputs(
   };
 }
 
-function outputBytes(output: MachineOutput): number {
+function outputBytes(output: RunnerOutput): number {
   return output.kind === "console" ? output.bytes.length : 0;
 }

@@ -5,7 +5,7 @@
  *
  *     pair  --command-->  executor        executor  --event-->  pair
  */
-import type { MachineOutput } from "../machine/machine.ts";
+import type { ConsoleHistory, MachineOutput } from "../machine/machine.ts";
 import type { LogInput, StepIndex, VirtualUs } from "./log-entry.ts";
 
 /** Encoded log entries that travel and are acknowledged together (see the codec). */
@@ -17,6 +17,12 @@ export interface Batch {
   readonly timeUs: VirtualUs;
   readonly bytes: Uint8Array;
 }
+
+/** What leaves a runner, under the Output Rule. */
+export type RunnerOutput =
+  | MachineOutput
+  /** Of all that a console writer typed, everything below this position is in the log. */
+  | { readonly kind: "accepted"; readonly writer: number; readonly position: number };
 
 export type ExecutorCommand =
   /**
@@ -64,13 +70,13 @@ export type ExecutorEvent =
   /** The machine exists; nothing has been executed. */
   | { readonly kind: "ready" }
   | { readonly kind: "recorded"; readonly batch: Batch }
-  | { readonly kind: "output"; readonly index: StepIndex; readonly output: MachineOutput }
+  | { readonly kind: "output"; readonly index: StepIndex; readonly output: RunnerOutput }
   /** Every entry up to and including `index` has been executed (`index` -1: none). */
   | { readonly kind: "executed"; readonly index: StepIndex; readonly timeUs: VirtualUs }
   /** The recorder runs; `next` is the first entry it will record. */
   | { readonly kind: "live"; readonly next: StepIndex }
   | { readonly kind: "paused"; readonly next: StepIndex }
-  /** The machine continues in a fresh instance; the old one can be read. */
+  /** The machine continues in a fresh instance; the old one can be read. Before its entry. */
   | {
       readonly kind: "snapshotTaken";
       readonly id: number;
@@ -88,7 +94,13 @@ export type ExecutorEvent =
       readonly hash: Uint8Array | null;
     }
   | { readonly kind: "snapshotFailed"; readonly id: number; readonly message: string }
-  | { readonly kind: "restored"; readonly id: number; readonly first: StepIndex }
+  | {
+      readonly kind: "restored";
+      readonly id: number;
+      readonly first: StepIndex;
+      /** For console readers who come to this runner after a take-over. */
+      readonly history: ConsoleHistory;
+    }
   | { readonly kind: "restoreFailed"; readonly id: number; readonly message: string }
   /** The guest is off; entry `index` says so (or its step halted the CPU for good). */
   | { readonly kind: "poweredOff"; readonly index: StepIndex }

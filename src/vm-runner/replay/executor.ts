@@ -11,7 +11,7 @@ import type { Machine, SnapshotTarget } from "../machine/machine.ts";
 import { describe, Execution, type Next } from "./execution.ts";
 import type { ExecutorCommand, ExecutorEvent } from "./executor-protocol.ts";
 import type { IncrementalHash } from "./frozen-state.ts";
-import type { LogInput, VirtualUs } from "./log-entry.ts";
+import type { LogInput, StepIndex, VirtualUs } from "./log-entry.ts";
 import { Recorder } from "./recorder.ts";
 import { Replayer } from "./replayer.ts";
 import { Restore } from "./restore.ts";
@@ -57,6 +57,11 @@ export class Executor {
     };
     this.#recorder = new Recorder(this.#execution, emit, parts.newHash);
     this.#replayer = new Replayer(this.#execution, emit, parts.newHash);
+  }
+
+  /** The first step not executed. */
+  get next(): StepIndex {
+    return this.#execution.next;
   }
 
   /** Takes the command; it is obeyed in the next turn. */
@@ -210,7 +215,7 @@ export class Executor {
         (machine) => () => {
           this.#execution.replace(machine, first);
           this.#replayer.restored(first, hash);
-          this.#events.push({ kind: "restored", id, first });
+          this.#events.push({ kind: "restored", id, first, history: machine.consoleHistory() });
         },
         (error) => () => this.#restoreFailed(id, describe(error)),
       ),

@@ -184,12 +184,23 @@ export class Recorder {
     for (const output of outcome.outputs) {
       this.#emit({ kind: "output", index: entry.index, output });
     }
+    this.#acceptInputs(entry);
     if (outcome.kind === "poweredOff") {
       this.#flush(nowUs);
       this.#execution.over = true;
       this.#emit({ kind: "poweredOff", index: entry.index });
     }
     return { kind: "run" };
+  }
+
+  /** Whoever typed learns that it is in the log: an output like any other, under the Output Rule. */
+  #acceptInputs({ index, inputs }: LogEntry): void {
+    const { machine } = this.#execution;
+    const writers = inputs.flatMap((input) => (input.kind === "console" ? [input.writer] : []));
+    for (const writer of new Set(writers)) {
+      const position = machine.writerPosition(writer);
+      this.#emit({ kind: "output", index, output: { kind: "accepted", writer, position } });
+    }
   }
 
   /** The entry is logged all the same: it is how the trap is reproduced. */
@@ -232,9 +243,10 @@ export class Recorder {
     this.#pending = { ...entry, inputs };
     this.#encoder = new BatchEncoder(entry.index, checks);
     this.#encoder.add({ entry: this.#pending, window });
-    this.#flush(nowUs);
+    // Said before the entry: from this entry on the log is kept for whoever gets the snapshot.
     if (moved) this.#snapshots.taken(entry.index, result.source, (nowUs - startUs) / 1000);
     else this.#snapshots.fail(result.message);
+    this.#flush(nowUs);
     return { kind: "run" };
   }
 
