@@ -1,5 +1,6 @@
 /** Drives executors on the fake machine in tests: turns, a clock, and everything they said. */
 
+import type { MachineOutput } from "../src/vm-runner/machine/machine.ts";
 import { Executor } from "../src/vm-runner/replay/executor.ts";
 import type {
   Batch,
@@ -71,9 +72,13 @@ export class Rig {
     return this.of("recorded").map(({ batch }) => batch);
   }
 
+  /** What the guest printed, piece by piece. */
+  get printed(): MachineOutput[] {
+    return this.of("output").flatMap(({ output }) => (output.kind === "console" ? [output] : []));
+  }
+
   get text(): string {
-    const bytes = this.of("output").flatMap(({ output }) => [...output.bytes]);
-    return String.fromCharCode(...bytes);
+    return String.fromCharCode(...this.printed.flatMap(({ bytes }) => [...bytes]));
   }
 }
 

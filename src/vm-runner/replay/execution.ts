@@ -74,7 +74,8 @@ export class Execution {
       this.next = entry.index + 1;
       this.timeUs = Math.max(entry.timeUs, Math.ceil(result.endUs));
       this.idle = result.idle;
-      this.sleepUs = result.idle ? Math.max(0, Math.ceil(result.wakeUs)) : 0;
+      const wakeUs = entry.timeUs + Math.ceil(result.wakeUs);
+      this.sleepUs = result.idle ? Math.max(0, wakeUs - this.timeUs) : 0;
       const kind = result.poweredOff ? "poweredOff" : "ran";
       return { kind, outputs: result.outputs };
     } catch (error) {

@@ -186,6 +186,15 @@ test("a trap stops the recorder, and the log reproduces it", async () => {
   expect(backup.of("trapped")).toEqual([trapped]);
 });
 
+test("whoever typed learns from the recorder, and only there, how much of it is in the log", async () => {
+  const primary = await recorder().command(type("four")).turns(20);
+  const accepted = primary.of("output").filter(({ output }) => output.kind === "accepted");
+  expect(accepted.at(-1)?.output).toEqual({ kind: "accepted", writer: 1, position: 4 });
+  await pause(primary);
+  const backup = await replayed(primary.batches);
+  expect(backup.of("output").filter(({ output }) => output.kind === "accepted")).toEqual([]);
+});
+
 test("console bytes above the bound are dropped and the rest is delivered in pieces", async () => {
   const primary = await recorder().turns(5);
   primary.command(type("a".repeat(16 * 1024)), type("bbb"));
