@@ -20,8 +20,8 @@ const tasks = {
   build: () => [],
   bench: (args) => [[node(["bench/main.ts", ...args])]],
   sim: (args) => [[node(["test/simulation/main.ts", ...args])]],
-  check: () => [checks()],
-  test: (args) => (args.length > 0 ? [[jest(args)]] : [checks(), [jest([])]]),
+  check: () => [[node(["scripts/stages.mjs", "checks"])]],
+  test: (args) => [[args.length > 0 ? jest(args) : node(["scripts/stages.mjs"])]],
 };
 
 main(process.argv.slice(2));
@@ -97,15 +97,6 @@ function filesBelow(folder) {
     })
     .filter((name) => !name.endsWith(".test.ts"))
     .sort();
-}
-
-function checks() {
-  return [
-    node([bin("typescript", "tsc"), "-p", "tsconfig.json"]),
-    node([bin("typescript", "tsc"), "-p", "tsconfig.core.json"]),
-    node([bin("@biomejs/biome", "biome"), "check", "--error-on-warnings"]),
-    node([bin("knip", "knip")]),
-  ];
 }
 
 function jest(args) {

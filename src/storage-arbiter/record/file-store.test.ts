@@ -133,7 +133,7 @@ async function race(runner: string, rounds: number): Promise<{ epoch: number; ru
         { kind: "restart", vm: "${vm}", runner: "${runner}-" + epoch, epoch, bothProvenGone: true });
       if (outcome.kind === "granted") granted.push({ epoch, runner: "${runner}-" + epoch });
     }
-    console.log(JSON.stringify(granted));`;
+    process.stdout.write(JSON.stringify(granted));`;
   const child = spawn(process.execPath, ["--no-warnings", "--input-type=module", "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],
   });
