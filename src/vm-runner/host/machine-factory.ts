@@ -10,9 +10,10 @@ import { setFlagsFromString } from "node:v8";
 import {
   createDeterministicMachine,
   createSnapshotTarget,
+  type InspectableMachine,
+  type InspectableTarget,
 } from "../machine/deterministic-machine.ts";
-import type { BootImages, MachineImages } from "../machine/images.ts";
-import type { Machine, SnapshotTarget } from "../machine/machine.ts";
+import { type BootImages, checkImages, type MachineImages } from "../machine/images.ts";
 import { type BootSpec, type MachineSpec, MachineSpecError } from "../machine/spec.ts";
 import type { Firmware } from "../machine/v86.ts";
 
@@ -50,7 +51,9 @@ export async function compileV86(): Promise<WebAssembly.Module> {
 
 /** Reads the guest's files. Throws `MachineSpecError` for one that cannot be read. */
 export async function loadGuest(spec: MachineSpec): Promise<MachineImages> {
-  return { memoryMiB: spec.memoryMiB, boot: await loadBoot(spec.boot) };
+  const images = { memoryMiB: spec.memoryMiB, boot: await loadBoot(spec.boot) };
+  checkImages(images);
+  return images;
 }
 
 async function loadBoot(boot: BootSpec): Promise<BootImages> {
@@ -82,7 +85,7 @@ export function createMachine(
   images: MachineImages,
   compiled: WebAssembly.Module,
   options: FactoryOptions = {},
-): Promise<Machine> {
+): Promise<InspectableMachine> {
   return createDeterministicMachine(firmware(images, compiled, options), turnOfTheLoop());
 }
 
@@ -92,7 +95,7 @@ export function createTarget(
   compiled: WebAssembly.Module,
   memoryBytes: number,
   options: FactoryOptions = {},
-): Promise<SnapshotTarget> {
+): Promise<InspectableTarget> {
   return createSnapshotTarget(firmware(images, compiled, options), turnOfTheLoop(), memoryBytes);
 }
 
