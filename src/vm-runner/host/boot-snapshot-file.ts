@@ -31,23 +31,29 @@ const headerSchema = z.strictObject({
   timeUs: z.int().nonnegative(),
   memoryBytes: z.int().positive().max(stateBytesMax),
   devicesBytes: z.int().positive().max(stateBytesMax),
-  sha256: z.string().length(64),
+  /** Of the compressed part: cheap to check. */
+  fileSha256: z.string().length(64),
+  /** Of the memory, then the devices: what the file means, however it was compressed. */
+  stateSha256: z.string().length(64),
 });
+
+type Header = z.infer<typeof headerSchema>;
 
 /** Writes the file whole or not at all. */
 export async function saveBootSnapshot(file: string, state: BootState): Promise<void> {
   const content = Buffer.concat([state.memory, state.devices]);
+  const compressed = await promisify(zstdCompress)(content);
   const header = Buffer.from(
     JSON.stringify({
       timeUs: state.timeUs,
       memoryBytes: state.memory.length,
       devicesBytes: state.devices.length,
-      sha256: sha256(content),
-    }),
+      fileSha256: sha256(compressed),
+      stateSha256: sha256(content),
+    } satisfies Header),
   );
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length);
-  const compressed = await promisify(zstdCompress)(content);
   const unfinished = `${file}.${process.pid}.new`;
   try {
     await writeFile(unfinished, Buffer.concat([Buffer.from(magic), length, header, compressed]));
@@ -57,10 +63,31 @@ export async function saveBootSnapshot(file: string, state: BootState): Promise<
   }
 }
 
+/** The SHA-256 of the state in it. @throws BootSnapshotFileError when the file is not whole. */
+export async function checkBootSnapshot(file: string): Promise<string> {
+  return (await readWhole(file)).header.stateSha256;
+}
+
 /** @throws BootSnapshotFileError when the file is not there or not whole. */
 export async function loadBootSnapshot(file: string): Promise<BootState> {
+  const { header, compressed } = await readWhole(file);
+  const { timeUs, memoryBytes, devicesBytes } = header;
+  const content = await promisify(zstdDecompress)(compressed, {
+    maxOutputLength: memoryBytes + devicesBytes,
+  });
+  if (content.length !== memoryBytes + devicesBytes) {
+    throw new BootSnapshotFileError(`boot snapshot ${file} has ${content.length} bytes of state`);
+  }
+  return {
+    timeUs,
+    memory: content.subarray(0, memoryBytes),
+    devices: new Uint8Array(content.subarray(memoryBytes)),
+  };
+}
+
+async function readWhole(file: string): Promise<{ header: Header; compressed: Buffer }> {
   try {
-    return await decode(await readFile(file));
+    return parse(await readFile(file));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new BootSnapshotFileError(`boot snapshot ${file} cannot be used: ${reason}`, {
@@ -69,7 +96,7 @@ export async function loadBootSnapshot(file: string): Promise<BootState> {
   }
 }
 
-async function decode(bytes: Buffer): Promise<BootState> {
+function parse(bytes: Buffer): { header: Header; compressed: Buffer } {
   const start = magic.length + 4;
   if (bytes.length < start || bytes.toString("latin1", 0, magic.length) !== magic) {
     throw new BootSnapshotFileError(`it does not begin with "${magic.trim()}"`);
@@ -79,18 +106,11 @@ async function decode(bytes: Buffer): Promise<BootState> {
     throw new BootSnapshotFileError(`its header has ${headerBytes} bytes`);
   }
   const json: unknown = JSON.parse(bytes.toString("utf8", start, start + headerBytes));
-  const { timeUs, memoryBytes, devicesBytes, sha256: expected } = headerSchema.parse(json);
-  const content = await promisify(zstdDecompress)(bytes.subarray(start + headerBytes), {
-    maxOutputLength: memoryBytes + devicesBytes,
-  });
-  if (content.length !== memoryBytes + devicesBytes || sha256(content) !== expected) {
+  const header = headerSchema.parse(json);
+  const compressed = bytes.subarray(start + headerBytes);
+  if (sha256(compressed) !== header.fileSha256)
     throw new BootSnapshotFileError("its hash is wrong");
-  }
-  return {
-    timeUs,
-    memory: content.subarray(0, memoryBytes),
-    devices: new Uint8Array(content.subarray(memoryBytes)),
-  };
+  return { header, compressed };
 }
 
 function sha256(bytes: Uint8Array): string {

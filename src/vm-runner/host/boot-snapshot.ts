@@ -1,0 +1,90 @@
+/**
+ * Booting takes many seconds, and every VM of one guest boots alike until it gets its start input.
+ * So one boot is kept in the cache directory, and every VM starts from there with its own seed,
+ * MAC and clock in entry 0.
+ */
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { Worker } from "node:worker_threads";
+import type { Fingerprint } from "../logging-channel/messages.ts";
+import type { MachineImages } from "../machine/images.ts";
+import { BootSnapshotFileError, checkBootSnapshot } from "./boot-snapshot-file.ts";
+import type { BootMessage, BootWorkerData } from "./boot-worker.ts";
+
+export interface BootSnapshotOptions {
+  readonly images: MachineImages;
+  readonly compiled: WebAssembly.Module;
+  readonly fingerprint: Fingerprint;
+  /** Told what takes so long. */
+  readonly onProgress: (text: string) => void;
+}
+
+export interface BootSnapshot {
+  readonly file: string;
+  /** Of the whole state in it. */
+  readonly sha256: string;
+}
+
+/** The guest could not be booted to the point where it asks for its personality. */
+export class BootError extends Error {
+  override readonly name = "BootError";
+}
+
+/** The snapshot of this guest on this computer, made first where there is none that is whole. */
+export async function bootSnapshot(options: BootSnapshotOptions): Promise<BootSnapshot> {
+  const file = path.join(cacheDirectory(), "boot", `${keyOf(options.fingerprint)}.snapshot`);
+  const found = await check(file);
+  if (found !== null) return { file, sha256: found };
+  await mkdir(path.dirname(file), { recursive: true });
+  options.onProgress("booting the guest for the first time; later starts take a second");
+  await boot(file, options);
+  return { file, sha256: await checkBootSnapshot(file) };
+}
+
+/** Where things are kept that can be made again: LOCKSTEP_CACHE, or the user's cache. */
+function cacheDirectory(): string {
+  const { LOCKSTEP_CACHE, XDG_CACHE_HOME } = process.env;
+  return (
+    LOCKSTEP_CACHE || path.join(XDG_CACHE_HOME || path.join(os.homedir(), ".cache"), "lockstep")
+  );
+}
+
+function keyOf(fingerprint: Fingerprint): string {
+  const parts = Object.entries(fingerprint).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+
+async function check(file: string): Promise<string | null> {
+  try {
+    return await checkBootSnapshot(file);
+  } catch (error) {
+    if (error instanceof BootSnapshotFileError) return null;
+    throw error;
+  }
+}
+
+function boot(file: string, { images, compiled, onProgress }: BootSnapshotOptions): Promise<void> {
+  const data: BootWorkerData = { images, compiled, file };
+  const worker = new Worker(new URL("./boot-worker.js", import.meta.url), { workerData: data });
+  return new Promise((resolve, reject) => {
+    const fail = (reason: string) => reject(new BootError(`the guest does not boot: ${reason}`));
+    worker.on("message", (message: BootMessage) => {
+      switch (message.kind) {
+        case "progress":
+          onProgress(`booting: the guest's clock is at ${Math.floor(message.bootedUs / 1e6)} s`);
+          return;
+        case "failed":
+          fail(message.message);
+          return;
+        case "saved":
+          resolve();
+          return;
+      }
+    });
+    worker.once("error", (error) => fail(String(error)));
+    worker.once("exit", (code) => fail(`its thread ended with code ${code}`));
+  });
+}
