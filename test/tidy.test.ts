@@ -112,7 +112,8 @@ function unexplained(file: string): string[] {
   const lines = (texts.get(file) ?? "").split("\n");
   return lines.flatMap((line, i) => {
     const code = line.replace(/"[^"]*"|`[^`]*`|^\s*\/?\*.*|\/\/.*/g, "");
-    const cast = /\bas (?!const\b)[\w{([]/.test(code) && !/^\s*(im|ex)port\b/.test(code);
+    const cast =
+      /\bas (?!const\b)[\w{([]/.test(code) && !/^\s*(import\b|export (type )?[{*])/.test(code);
     const overrules = cast || /(?<!\.)\bany\b|[\w\])]!(?=[.,;)[])/.test(code);
     if (!overrules && !line.includes("biome-ignore")) return [];
     const near = lines.slice(Math.max(0, i - 4), i + 1).join("\n");
