@@ -1,9 +1,9 @@
 /** `lockstep arbiter`: serves one VM's record to its runners. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { KeyFileError } from "../platform/key-file.ts";
-import { isVmId } from "../shared/protocol/names.ts";
 import { ArbiterError, startArbiter } from "../storage-arbiter/main.ts";
+import { parseAddress, parseVm } from "./options.ts";
 
 interface Flags {
   readonly listen: { readonly host: string; readonly port: number };
@@ -46,21 +46,4 @@ async function run(flags: Flags): Promise<void> {
     const inUse = error instanceof ArbiterError && error.code === "address in use";
     process.exitCode = inUse ? exitCodes.addressInUse : exitCodes.usage;
   }
-}
-
-function parseAddress(text: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || port > 65_535) {
-    throw new InvalidArgumentError('expected host:port, such as "127.0.0.1:7100"');
-  }
-  return { host, port };
-}
-
-function parseVm(text: string): string {
-  if (!isVmId(text)) {
-    throw new InvalidArgumentError('expected 1 to 64 letters, digits, "-" or "_"');
-  }
-  return text;
 }

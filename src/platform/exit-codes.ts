@@ -15,4 +15,12 @@ export const exitCodes = {
   superseded: 6,
   /** A log that cannot be read: truncated, or of another format. */
   unreadableLog: 7,
+  /** There is no such pair, or it has no such half now. */
+  notRunning: 8,
+  /** A runner asked for a record that was never made. */
+  noRecord: 9,
+  /** The guest, or a device of it, stopped the machine: the same entry stops every runner. */
+  trapped: 10,
+  /** The peer is of another VM or another version. */
+  refused: 11,
 } as const;

@@ -42,7 +42,7 @@ export const lagTargetMs = 10;
 export const cpuLimitMin = 0.05;
 
 export const snapshotChunkBytes = 1024 * 1024;
-export const messageBytesMax = 4 * 1024 * 1024;
+export const messageBytesMax = 16 * 1024 * 1024;
 
 assert(
   failureTimeoutMs > 3 * heartbeatIntervalMs,

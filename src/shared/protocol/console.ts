@@ -24,7 +24,16 @@ export type ConsoleMessage =
   | { readonly kind: "input"; readonly position: number; readonly bytes: Uint8Array }
   | { readonly kind: "accepted"; readonly writer: number; readonly position: number };
 
-const tags = { attach: 1, attached: 2, notPrimary: 3, output: 4, input: 5, accepted: 6 } as const;
+/** Apart from those of the logging channel, which comes to the same port. */
+export const consoleTagMin = 0x41;
+const tags = {
+  attach: 0x41,
+  attached: 0x42,
+  notPrimary: 0x43,
+  output: 0x44,
+  input: 0x45,
+  accepted: 0x46,
+} as const;
 
 /** The longest message: history, as one piece of output. */
 export const consoleMessageBytesMax = 256 * 1024;

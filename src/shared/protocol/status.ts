@@ -21,15 +21,23 @@ export interface RunnerStatus {
   /** How far the backup is behind in executing; 0 without one. */
   readonly lagEntries: number;
   readonly lagMs: number;
+  readonly recentLagMs: Quantiles;
   /** Sent or received since this process began. */
   readonly logBytes: number;
   readonly logEntries: number;
   readonly cpuLimit: number;
   /** How long recent outputs were held by the Output Rule, in milliseconds. */
-  readonly outputHoldMs: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly outputHoldMs: Quantiles;
   readonly transfers: TransferStatus;
   readonly divergences: number;
   readonly badMessages: number;
+}
+
+/** Of the last values measured, in milliseconds. */
+export interface Quantiles {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
 }
 
 /** `primary` is alone while `backup` in the status is null. */

@@ -181,8 +181,7 @@ export type ExitReason =
   | "no record"
   | "diverged"
   | "trapped"
-  | "refused"
-  | "machine failed";
+  | "refused";
 
 export type PairInput =
   /** Every `tickMs`, more or less: the core has no timers. */

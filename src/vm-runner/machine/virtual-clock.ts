@@ -15,6 +15,7 @@ export class VirtualClock {
   #timeUs: VirtualUs = 0;
   /** Reads since the entry's time was set: part of the state, a snapshot may be taken after some. */
   #reads = 0;
+  /** Real time at virtual time 0. */
   #wallClockMs = wallClockBeforeStartMs;
 
   /** A new entry begins; its time is not below `endUs`. */
@@ -23,9 +24,9 @@ export class VirtualClock {
     this.#reads = 0;
   }
 
-  /** Real time at virtual time 0, in milliseconds since 1970 (UTC). */
-  setWallClock(wallClockMs: number): void {
-    this.#wallClockMs = wallClockMs;
+  /** Real time now, at the entry's time, in milliseconds since 1970 (UTC). */
+  setWallClock(nowMs: number): void {
+    this.#wallClockMs = nowMs - Math.floor(this.#timeUs / 1000);
   }
 
   get timeUs(): VirtualUs {

@@ -37,7 +37,7 @@ export interface StartInput {
   readonly seed: Uint8Array;
   /** 6 bytes. */
   readonly mac: Uint8Array;
-  /** Real time (milliseconds since 1970, UTC) at virtual time 0. */
+  /** Real time (milliseconds since 1970, UTC) at this entry's time. */
   readonly wallClockMs: number;
 }
 

@@ -1,0 +1,73 @@
+/** `lockstep runner`: one half of a pair; `lockstep up` starts two of them. */
+import { Command } from "commander";
+import { exitCodes } from "../platform/exit-codes.ts";
+import { KeyFileError } from "../platform/key-file.ts";
+import { BootError } from "../vm-runner/host/boot-snapshot.ts";
+import { GuestError } from "../vm-runner/host/guest.ts";
+import { MachineSpecError } from "../vm-runner/machine/spec.ts";
+import { AddressInUseError, type RunnerOptions, startRunner } from "../vm-runner/main.ts";
+import type { Address } from "../vm-runner/wire/endpoint.ts";
+import { CommandError, runCommand } from "./command-error.ts";
+import { parseAddress, parseMemory, parseVm } from "./options.ts";
+
+interface Flags {
+  readonly vm: string;
+  readonly name: string;
+  readonly guest: string;
+  readonly memory: number;
+  readonly listen: Address;
+  readonly peer: Address;
+  readonly arbiter: Address;
+  readonly key: string;
+  readonly http: Address;
+  readonly exitWithParent: boolean;
+}
+
+export function runnerCommand(): Command {
+  return new Command("runner")
+    .description("run one half of a fault-tolerant pair")
+    .requiredOption("--vm <id>", "the VM's unique id", parseVm)
+    .option("--name <name>", "what the pair is called", "default")
+    .option("--guest <guest>", 'what to run: "default", "tiny" or a directory', "default")
+    .option("--memory <MiB>", "memory of the guest", parseMemory, 128)
+    .requiredOption("--listen <host:port>", "where this half listens (TCP and UDP)", parseAddress)
+    .requiredOption("--peer <host:port>", "where the other half listens", parseAddress)
+    .requiredOption("--arbiter <host:port>", "who keeps the record", parseAddress)
+    .requiredOption("--key <file>", "the VM's pre-shared key: 64 hexadecimal digits, mode 0600")
+    .requiredOption("--http <host:port>", "probes, metrics and status", parseAddress)
+    .option("--exit-with-parent", "end when standard input is closed", false)
+    .action((flags: Flags) => runCommand("runner", () => run(flags)));
+}
+
+async function run(flags: Flags): Promise<number> {
+  if (flags.exitWithParent) exitWithParent();
+  const { memory: memoryMiB, key: keyFile, ...rest } = flags;
+  const runner = await start({ ...rest, memoryMiB, keyFile });
+  process.on("SIGTERM", () => runner.terminate());
+  // The terminal's Ctrl-C is for whoever started the pair.
+  process.on("SIGINT", () => {});
+  process.stdout.write(`${JSON.stringify({ ready: true, nonce: runner.nonce })}\n`);
+  const code = await runner.ended;
+  // Whatever still holds the process open has nothing to say any more.
+  process.exit(code);
+}
+
+async function start(options: RunnerOptions) {
+  try {
+    return await startRunner(options);
+  } catch (error) {
+    if (error instanceof AddressInUseError) {
+      throw new CommandError(exitCodes.addressInUse, error.message);
+    }
+    const known = [KeyFileError, GuestError, MachineSpecError, BootError];
+    if (!known.some((kind) => error instanceof kind) || !(error instanceof Error)) throw error;
+    throw new CommandError(exitCodes.usage, error.message);
+  }
+}
+
+/** A pipe from the parent closes when the parent dies, however it dies. */
+export function exitWithParent(): void {
+  process.stdin.on("error", () => process.exit(exitCodes.failure));
+  process.stdin.on("end", () => process.exit(exitCodes.failure));
+  process.stdin.resume();
+}

@@ -1,0 +1,92 @@
+/** The runner's HTTP side: probes, metrics, status, and the power switch. */
+import { createServer, type Server } from "node:http";
+import express from "express";
+import type { RunnerStatus } from "../../shared/protocol/status.ts";
+import type { PairState } from "../failover/pair-types.ts";
+import { lagMsOf } from "../failover/primary-follower.ts";
+import type { Address } from "../wire/endpoint.ts";
+import type { RunnerMeter } from "./runner-meter.ts";
+import { roleOf } from "./runner-role.ts";
+
+export interface RunnerHttpOptions {
+  readonly listen: Address;
+  readonly name: string;
+  readonly state: () => PairState;
+  readonly meter: RunnerMeter;
+  readonly onPowerOff: () => void;
+}
+
+/** Resolves when it serves; rejects with the system's error when the address cannot be had. */
+export function startRunnerHttp(options: RunnerHttpOptions): Promise<Server> {
+  const { listen, state, meter, onPowerOff } = options;
+  const app = express();
+  app.disable("x-powered-by");
+  app.get("/healthz", (_request, response) => void response.send("ok\n"));
+  app.get("/readyz", (_request, response) => {
+    const role = roleOf(state());
+    const ready = role === "backup" || (role === "primary" && isLive(state()));
+    response.status(ready ? 200 : 503).send(`${role}\n`);
+  });
+  app.get("/status", (_request, response) => void response.json(statusOf(options)));
+  app.get("/metrics", async (_request, response) => {
+    response.type(meter.registry.contentType).send(await meter.registry.metrics());
+  });
+  app.post("/poweroff", (_request, response) => {
+    if (!isLive(state())) {
+      response.status(409).json({ error: `this runner is ${roleOf(state())}, not the primary` });
+      return;
+    }
+    onPowerOff();
+    response.status(202).json({ accepted: true });
+  });
+  const server = createServer(app);
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(listen.port, listen.host, () => resolve(server));
+  });
+}
+
+function isLive({ role }: PairState): boolean {
+  return role.kind === "primary" && role.live;
+}
+
+function statusOf({ name, state, meter }: RunnerHttpOptions): RunnerStatus {
+  const now = state();
+  const { role, view, config } = now;
+  const primary = role.kind === "primary" ? role : null;
+  const follower = primary?.follower ?? null;
+  const { finished, failed, pauseMs, ms, bytes } = meter.transfers;
+  const phase = follower?.phase.kind;
+  return {
+    vm: config.vm,
+    name,
+    nonce: config.nonce,
+    pid: process.pid,
+    role: roleOf(now),
+    live: primary?.live ?? false,
+    epoch: view.known?.epoch ?? null,
+    primary: view.known?.primary ?? null,
+    backup: view.known?.backup ?? null,
+    takeovers: view.known?.takeovers ?? 0,
+    step: meter.step,
+    virtualMs: meter.timeUs / 1000,
+    lagEntries:
+      primary === null || follower === null ? 0 : primary.log.next - 1 - follower.executed,
+    lagMs: primary === null || follower === null ? 0 : lagMsOf(primary, follower),
+    recentLagMs: meter.lagMs.quantiles(),
+    logBytes: meter.logBytes,
+    logEntries: meter.logEntries,
+    cpuLimit: primary?.cpuLimit ?? 1,
+    outputHoldMs: meter.holdMs.quantiles(),
+    transfers: {
+      running: phase === "snapshot" || phase === "streaming",
+      finished,
+      failed,
+      lastPauseMs: pauseMs,
+      lastMs: ms,
+      lastBytes: bytes,
+    },
+    divergences: meter.divergences,
+    badMessages: meter.badMessages,
+  };
+}

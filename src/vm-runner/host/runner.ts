@@ -1,0 +1,195 @@
+/**
+ * The shell of the pair: hands inputs with their time to the core (failover/pair.ts) and performs
+ * the effects it returns. It decides nothing.
+ */
+import { randomBytes } from "node:crypto";
+import type { Logger } from "../../platform/logging.ts";
+import { unreachable } from "../../shared/assert.ts";
+import { initialState, step } from "../failover/pair.ts";
+import type {
+  ExitReason,
+  PairConfig,
+  PairEffect,
+  PairInput,
+  PairState,
+} from "../failover/pair-types.ts";
+import type { ExecutorCommand, ExecutorEvent } from "../replay/executor-protocol.ts";
+import type { StartInput } from "../replay/log-entry.ts";
+import type { ConsoleServer } from "../wire/console-server.ts";
+import type { Endpoint } from "../wire/endpoint.ts";
+import type { Heartbeats } from "../wire/heartbeats.ts";
+import type { ArbiterClient } from "./arbiter-client.ts";
+import type { RunnerMeter } from "./runner-meter.ts";
+import type { MachineOrigin, VmThread } from "./vm-thread.ts";
+
+/** How often the core is told the time. */
+const tickMs = 10;
+
+export interface RunnerParts {
+  readonly config: PairConfig;
+  readonly logger: Logger;
+  readonly arbiter: ArbiterClient;
+  readonly endpoint: Endpoint;
+  readonly heartbeats: Heartbeats;
+  readonly console: ConsoleServer;
+  readonly meter: RunnerMeter;
+  /** The machine of a VM's first life. */
+  readonly firstLife: MachineOrigin;
+  readonly startVmThread: (
+    origin: MachineOrigin,
+    onEvents: (events: readonly ExecutorEvent[]) => void,
+  ) => VmThread;
+  readonly onExit: (reason: ExitReason, message: string) => void;
+}
+
+export class Runner {
+  readonly #parts: RunnerParts;
+  readonly #waiting: PairInput[] = [];
+  #state: PairState;
+  #feeding = false;
+  #thread: VmThread | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+    this.#state = initialState(parts.config, performance.now());
+  }
+
+  get state(): PairState {
+    return this.#state;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.feed({ kind: "tick" }), tickMs);
+    this.feed({ kind: "tick" });
+  }
+
+  /** Takes in what happened; an input that comes while effects are performed waits its turn. */
+  feed(input: PairInput): void {
+    this.#waiting.push(input);
+    if (this.#feeding) return;
+    this.#feeding = true;
+    try {
+      for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+        const { state, effects } = step(this.#state, next, performance.now());
+        this.#state = state;
+        for (const effect of effects) this.#perform(effect);
+      }
+    } finally {
+      this.#feeding = false;
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await this.#thread?.terminate();
+  }
+
+  #perform(effect: PairEffect): void {
+    const { endpoint, console, meter, onExit } = this.#parts;
+    switch (effect.kind) {
+      case "executor":
+        this.#command(effect.command);
+        return;
+      case "recordFirstLife":
+        this.#recordFirstLife();
+        return;
+      case "dial":
+        endpoint.dial();
+        return;
+      case "send":
+        meter.onSent(effect.message, endpoint.send(effect.link, effect.message));
+        return;
+      case "hangUp":
+        endpoint.hangUp(effect.link);
+        return;
+      case "ask":
+        this.#ask(effect.request);
+        return;
+      case "readRecord":
+        this.#read();
+        return;
+      case "remember":
+        console.remember(effect.output);
+        return;
+      case "release":
+        meter.onRelease(effect.heldMs);
+        console.release(effect.output);
+        return;
+      case "releaseRemembered":
+        console.becomePrimary();
+        return;
+      case "report":
+        this.#report(effect.report);
+        return;
+      case "exit":
+        onExit(effect.reason, effect.message);
+        return;
+    }
+    unreachable(effect);
+  }
+
+  /** Anything but a first life begins with a state transfer, and with an empty machine. */
+  #command(command: ExecutorCommand): void {
+    this.#thread ??= this.#startThread({ kind: "transfer" });
+    this.#thread.command(command);
+  }
+
+  #recordFirstLife(): void {
+    this.#thread ??= this.#startThread(this.#parts.firstLife);
+    this.#thread.command({ kind: "record", inputs: [startInput()] });
+  }
+
+  #startThread(origin: MachineOrigin): VmThread {
+    return this.#parts.startVmThread(origin, (events) => {
+      for (const event of events) {
+        this.#parts.meter.onExecutor(event);
+        this.feed({ kind: "executor", event });
+      }
+    });
+  }
+
+  #ask(request: Extract<PairEffect, { kind: "ask" }>["request"]): void {
+    void this.#parts.arbiter.apply(request).then((answer) => {
+      if (answer.kind !== "no answer") {
+        this.feed({ kind: "answer", request, outcome: answer });
+        return;
+      }
+      this.#parts.logger.warn({ request: request.kind, reason: answer.message }, "no answer");
+      this.feed({ kind: "noAnswer" });
+    });
+  }
+
+  #read(): void {
+    void this.#parts.arbiter.read().then((answer) => {
+      if (answer.kind === "read") {
+        this.feed({ kind: "recordRead", record: answer.record });
+        return;
+      }
+      this.#parts.logger.warn({ reason: answer.message }, "the record cannot be read");
+      this.feed({ kind: "recordUnreadable" });
+    });
+  }
+
+  #report(report: Extract<PairEffect, { kind: "report" }>["report"]): void {
+    const { logger, heartbeats, console, meter, config } = this.#parts;
+    meter.onReport(report);
+    if (report.kind === "lag" || report.kind === "acknowledged") return;
+    logger.info(report, report.kind);
+    if (report.kind !== "record") return;
+    heartbeats.setEpoch(report.record.epoch);
+    if (report.record.primary !== config.nonce) console.resign();
+  }
+}
+
+/** What makes a VM itself, on its first start: see replay/log-entry.ts. */
+function startInput(): StartInput {
+  return { kind: "start", seed: randomBytes(32), mac: localMac(), wallClockMs: Date.now() };
+}
+
+/** A random address, marked as locally administered and for one receiver (IEEE 802, 8.2.2). */
+function localMac(): Uint8Array {
+  const mac = randomBytes(6);
+  mac[0] = ((mac[0] ?? 0) & 0xfc) | 0x02;
+  return mac;
+}

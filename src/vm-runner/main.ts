@@ -1,0 +1,209 @@
+/**
+ * One half of a pair: builds the shell around the core and runs it until the record or the user
+ * ends it. Whatever ends the runner is mapped to a documented exit code.
+ */
+import { randomBytes } from "node:crypto";
+import { exitCodes } from "../platform/exit-codes.ts";
+import { readKeyFile } from "../platform/key-file.ts";
+import { createLogger, type Logger } from "../platform/logging.ts";
+import type { Nonce } from "../shared/protocol/record.ts";
+import type { ExitReason, Link, PairInput, PairState } from "./failover/pair-types.ts";
+import { ArbiterClient } from "./host/arbiter-client.ts";
+import { bootSnapshot } from "./host/boot-snapshot.ts";
+import { machineFingerprint } from "./host/fingerprint.ts";
+import { findGuest } from "./host/guest.ts";
+import { compileV86, loadGuest } from "./host/machine-factory.ts";
+import { Runner } from "./host/runner.ts";
+import { startRunnerHttp } from "./host/runner-http.ts";
+import { RunnerMeter } from "./host/runner-meter.ts";
+import { type MachineOrigin, startVmThread } from "./host/vm-thread.ts";
+import type { ChannelMessage, Fingerprint } from "./logging-channel/messages.ts";
+import type { MachineImages } from "./machine/images.ts";
+import { ConsoleServer } from "./wire/console-server.ts";
+import { type Address, Endpoint } from "./wire/endpoint.ts";
+import { startHeartbeats } from "./wire/heartbeats.ts";
+
+export interface RunnerOptions {
+  readonly vm: string;
+  readonly name: string;
+  /** "default", "tiny" or a directory with a guest.json. */
+  readonly guest: string;
+  readonly memoryMiB: number;
+  readonly listen: Address;
+  readonly peer: Address;
+  readonly arbiter: Address;
+  readonly keyFile: string;
+  readonly http: Address;
+}
+
+/** The runner cannot start, because somebody else listens where it should. */
+export class AddressInUseError extends Error {
+  override readonly name = "AddressInUseError";
+}
+
+export interface RunningRunner {
+  readonly nonce: Nonce;
+  /** Leave, if possible without a gap (SIGTERM). */
+  terminate(): void;
+  /** Resolves with the exit code when the runner has ended. */
+  readonly ended: Promise<number>;
+}
+
+/** The exit code that tells `lockstep up`, or Kubernetes, why a runner ended. */
+const exitCodeOf: Readonly<Record<ExitReason, number>> = {
+  stopped: exitCodes.ok,
+  superseded: exitCodes.superseded,
+  "no record": exitCodes.noRecord,
+  diverged: exitCodes.divergence,
+  trapped: exitCodes.trapped,
+  refused: exitCodes.refused,
+};
+
+/** @throws AddressInUseError, KeyFileError, GuestError, MachineSpecError, BootError */
+export async function startRunner(options: RunnerOptions): Promise<RunningRunner> {
+  const key = readKeyFile(options.keyFile);
+  // A nonce names a process, not a place: whoever starts again is somebody else.
+  const nonce = randomBytes(8).toString("hex");
+  const logger = createLogger(`runner ${nonce}`);
+  const guest = await prepareGuest(options, logger);
+  const ending = new Ending(logger);
+  const runner = await assemble({ options, key, nonce, logger, guest, ending });
+  runner.start();
+  logger.info({ vm: options.vm, name: options.name }, "runner started");
+  return { nonce, terminate: () => runner.feed({ kind: "terminate" }), ended: ending.ended };
+}
+
+interface PreparedGuest {
+  readonly images: MachineImages;
+  readonly compiled: WebAssembly.Module;
+  readonly fingerprint: Fingerprint;
+  readonly firstLife: MachineOrigin;
+}
+
+async function prepareGuest(options: RunnerOptions, logger: Logger): Promise<PreparedGuest> {
+  const { spec, sharedBoot } = await findGuest(options.guest, options.memoryMiB);
+  const [images, compiled] = await Promise.all([loadGuest(spec), compileV86()]);
+  const { parts: fingerprint } = await machineFingerprint(images);
+  const base = { images, compiled, fingerprint };
+  if (!sharedBoot) return { ...base, firstLife: { kind: "powerOn" } };
+  const onProgress = (text: string) => logger.info(text);
+  const { file } = await bootSnapshot({ ...base, onProgress });
+  return { ...base, firstLife: { kind: "bootSnapshot", file } };
+}
+
+interface Ingredients {
+  readonly options: RunnerOptions;
+  readonly key: Uint8Array;
+  readonly nonce: Nonce;
+  readonly logger: Logger;
+  readonly guest: PreparedGuest;
+  readonly ending: Ending;
+}
+
+/** Wires core, sockets and machine; everything listens when it resolves. */
+async function assemble(ingredients: Ingredients): Promise<Runner> {
+  const { options, key, nonce, logger, guest, ending } = ingredients;
+  const { vm, listen, peer, name, http } = options;
+  const state = (): PairState => runner.state;
+  const feed = (input: PairInput): void => runner.feed(input);
+  const meter = new RunnerMeter(state);
+  const onBadPeer = (problem: string) => {
+    meter.onBadPeer();
+    logger.warn({ problem }, "connection dropped");
+  };
+  const consoleServer = new ConsoleServer({
+    onInput: (input) => feed({ kind: "consoleInput", input }),
+    onBadPeer,
+  });
+  const endpoint = new Endpoint({
+    ...{ vm, key, listen, peer, onBadPeer },
+    ...channelEvents(feed, meter, logger),
+    onConsole: (socket) => consoleServer.accept(socket),
+  });
+  await serving(listen, endpoint.listen());
+  const heartbeats = await serving(
+    listen,
+    startHeartbeats({
+      ...{ vm, nonce, key, listen, peer },
+      onHeartbeat: (heard) => feed({ kind: "heartbeat", nonce: heard }),
+      onFailure: (error) => ending.fail(error),
+    }),
+  );
+  const { images, compiled, fingerprint, firstLife } = guest;
+  const runner = new Runner({
+    config: { vm, nonce, fingerprint },
+    arbiter: new ArbiterClient({ ...options.arbiter, vm, key }),
+    ...{ logger, endpoint, heartbeats, meter, firstLife, console: consoleServer },
+    startVmThread: (origin, onEvents) => startVmThread({ images, compiled, origin, onEvents }),
+    onExit: (reason, message) => ending.end(reason, message),
+  });
+  const onPowerOff = () => feed({ kind: "powerOff" });
+  const server = await serving(
+    http,
+    startRunnerHttp({ listen: http, name, state, meter, onPowerOff }),
+  );
+  ending.close = async () => {
+    endpoint.close();
+    consoleServer.close();
+    server.close();
+    server.closeAllConnections();
+    await Promise.all([runner.stop(), heartbeats.stop()]);
+  };
+  return runner;
+}
+
+function channelEvents(feed: (input: PairInput) => void, meter: RunnerMeter, logger: Logger) {
+  return {
+    onMessage: (link: Link, message: ChannelMessage) => {
+      meter.onReceived(message);
+      feed({ kind: "message", link, message });
+    },
+    onClosed: (link: Link) => feed({ kind: "linkClosed", link }),
+    onDialled: (link: Link) => feed({ kind: "dialled", link }),
+    onDialFailed: (refused: boolean, problem: string) => {
+      logger.debug({ problem }, "dial failed");
+      feed({ kind: "dialFailed", refused });
+    },
+    onChunkSent: (id: number, bytes: number) => {
+      meter.onChunkSent(bytes);
+      feed({ kind: "chunkSent", id });
+    },
+  };
+}
+
+/** How the runner's life ends: once, with a reason, after everything is closed. */
+class Ending {
+  readonly ended: Promise<number>;
+  close: () => Promise<void> = async () => {};
+  readonly #logger: Logger;
+  #resolve: (code: number) => void = () => {};
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+    this.ended = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  end(reason: ExitReason, message: string): void {
+    this.#logger.info({ reason, message }, "runner ends");
+    void this.close().then(() => this.#resolve(exitCodeOf[reason]));
+  }
+
+  fail(error: Error): void {
+    this.#logger.error({ error: error.message }, "runner failed");
+    this.#resolve(exitCodes.failure);
+  }
+}
+
+async function serving<T>({ host, port }: Address, starting: Promise<T>): Promise<T> {
+  try {
+    return await starting;
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code !== "EADDRINUSE") throw error;
+    throw new AddressInUseError(
+      `another process listens on ${host}:${port}; choose another address or end that process`,
+    );
+  }
+}

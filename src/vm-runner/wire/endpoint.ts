@@ -1,0 +1,188 @@
+/**
+ * The runner's port: one TLS-PSK listener for the logging channel and for console readers (the
+ * first message says which), and the dial to the peer. Connections of the channel get a number,
+ * the link, by which the core knows them.
+ */
+import tls, { type TLSSocket } from "node:tls";
+import { isWrongKey, pskClientOptions, pskServerOptions } from "../../platform/psk.ts";
+import { failureTimeoutMs, messageBytesMax } from "../../shared/limits.ts";
+import { consoleTagMin } from "../../shared/protocol/console.ts";
+import type { Link } from "../failover/pair-types.ts";
+import { decodeMessage, encodeMessage } from "../logging-channel/message-codec.ts";
+import type { ChannelMessage } from "../logging-channel/messages.ts";
+import { Connection } from "./connection.ts";
+import { pack, unpack } from "./snapshot-compression.ts";
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface EndpointOptions {
+  readonly vm: string;
+  readonly key: Uint8Array;
+  readonly listen: Address;
+  readonly peer: Address;
+  readonly onMessage: (link: Link, message: ChannelMessage) => void;
+  readonly onClosed: (link: Link) => void;
+  readonly onDialled: (link: Link) => void;
+  readonly onDialFailed: (refused: boolean, problem: string) => void;
+  /** The last snapshot chunk has left. */
+  readonly onChunkSent: (id: number, bytes: number) => void;
+  /** A connection that broke the format, or had the wrong key. */
+  readonly onBadPeer: (problem: string) => void;
+  /** A console reader, from its first message on; whoever takes it takes the connection. */
+  readonly onConsole: (socket: TLSSocket) => void;
+}
+
+interface OpenLink {
+  readonly connection: Connection;
+  /** Snapshot parts are compressed one after the other, aside from the log. */
+  packing: Promise<void>;
+}
+
+export class Endpoint {
+  readonly #options: EndpointOptions;
+  readonly #server: tls.Server;
+  readonly #links = new Map<Link, OpenLink>();
+  #nextLink: Link = 1;
+
+  constructor(options: EndpointOptions) {
+    this.#options = options;
+    const keys = new Map([[options.vm, options.key]]);
+    this.#server = tls.createServer(pskServerOptions(keys), (socket) => this.#accept(socket));
+    this.#server.on("tlsClientError", (error) => {
+      options.onBadPeer(`TLS handshake failed: ${error.message}`);
+    });
+  }
+
+  /** Rejects with the system's error when the address cannot be had. */
+  async listen(): Promise<void> {
+    const { host, port } = this.#options.listen;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Tries to connect to the peer once. */
+  dial(): void {
+    const { vm, key, peer, onDialFailed } = this.#options;
+    const socket = tls.connect({ ...pskClientOptions(vm, key), ...peer });
+    const failed = (error: Error & { code?: string }) => {
+      socket.destroy();
+      const wrong = isWrongKey(error)
+        ? `the peer at ${peer.host}:${peer.port} has another key`
+        : "";
+      onDialFailed(error.code === "ECONNREFUSED", wrong || error.message);
+    };
+    socket.setTimeout(failureTimeoutMs, () => socket.destroy(new Error("no answer")));
+    socket.once("error", failed);
+    socket.once("secureConnect", () => {
+      socket.off("error", failed);
+      socket.setTimeout(0);
+      const link = this.#nextLink++;
+      this.#open(link, socket);
+      this.#options.onDialled(link);
+    });
+  }
+
+  /** Gives the bytes that go out at once; 0 for snapshot parts, which are packed first. */
+  send(link: Link, message: ChannelMessage): number {
+    const open = this.#links.get(link);
+    if (open === undefined) return 0;
+    switch (message.kind) {
+      case "snapshotChunk":
+        this.#sendPacked(open, link, message);
+        return 0;
+      case "snapshotEnd":
+        open.packing = open.packing.then(() => {
+          open.connection.send(encodeMessage(message));
+        });
+        return 0;
+      default:
+        return open.connection.send(encodeMessage(message));
+    }
+  }
+
+  hangUp(link: Link): void {
+    const open = this.#links.get(link);
+    this.#links.delete(link);
+    open?.connection.end();
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const link of [...this.#links.keys()]) this.hangUp(link);
+  }
+
+  #sendPacked(
+    open: OpenLink,
+    link: Link,
+    chunk: Extract<ChannelMessage, { kind: "snapshotChunk" }>,
+  ): void {
+    open.packing = open.packing.then(async () => {
+      const bytes = await pack(chunk.bytes);
+      open.connection.send(encodeMessage({ ...chunk, bytes }), () => {
+        if (this.#links.has(link)) this.#options.onChunkSent(chunk.id, bytes.length);
+      });
+    });
+  }
+
+  /** The first message tells what the connection is for; who says nothing is hung up on. */
+  #accept(socket: TLSSocket): void {
+    const { onConsole } = this.#options;
+    const silence = setTimeout(() => socket.destroy(), failureTimeoutMs);
+    const ignore = () => {};
+    socket.on("error", ignore);
+    socket.once("close", () => clearTimeout(silence));
+    void firstTag(socket).then((tag) => {
+      clearTimeout(silence);
+      if (tag === null) return;
+      socket.off("error", ignore);
+      if (tag >= consoleTagMin) onConsole(socket);
+      else this.#open(this.#nextLink++, socket);
+      socket.resume();
+    });
+  }
+
+  #open(link: Link, socket: TLSSocket): void {
+    const { onMessage, onClosed, onBadPeer } = this.#options;
+    const connection = new Connection(socket, messageBytesMax, {
+      onMessage: (bytes) => {
+        const message = decodeMessage(bytes);
+        if (message.kind !== "snapshotChunk") onMessage(link, message);
+        else onMessage(link, { ...message, bytes: unpack(message.bytes) });
+      },
+      onClosed: (problem) => {
+        if (problem !== null) onBadPeer(problem);
+        if (this.#links.delete(link)) onClosed(link);
+      },
+    });
+    this.#links.set(link, { connection, packing: Promise.resolve() });
+  }
+}
+
+/** A frame's length comes before its tag. */
+const tagAt = 4;
+
+/** The tag of the first message, which stays in the paused socket; null when none came. */
+function firstTag(socket: TLSSocket): Promise<number | null> {
+  return new Promise((resolve) => {
+    let seen = Buffer.alloc(0);
+    const take = (piece: Buffer) => {
+      seen = Buffer.concat([seen, piece]);
+      const tag = seen[tagAt];
+      if (tag === undefined) return;
+      socket.off("data", take);
+      socket.pause();
+      socket.unshift(seen);
+      resolve(tag);
+    };
+    socket.on("data", take);
+    socket.once("close", () => resolve(null));
+  });
+}
