@@ -37,7 +37,7 @@ const headerSchema = z.strictObject({
   stateSha256: z.string().length(64),
 });
 
-type Header = z.infer<typeof headerSchema>;
+export type BootSnapshotHeader = z.infer<typeof headerSchema>;
 
 /** Writes the file whole or not at all. */
 export async function saveBootSnapshot(file: string, state: BootState): Promise<void> {
@@ -50,7 +50,7 @@ export async function saveBootSnapshot(file: string, state: BootState): Promise<
       devicesBytes: state.devices.length,
       fileSha256: sha256(compressed),
       stateSha256: sha256(content),
-    } satisfies Header),
+    } satisfies BootSnapshotHeader),
   );
   const length = Buffer.alloc(4);
   length.writeUInt32LE(header.length);
@@ -63,9 +63,9 @@ export async function saveBootSnapshot(file: string, state: BootState): Promise<
   }
 }
 
-/** The SHA-256 of the state in it. @throws BootSnapshotFileError when the file is not whole. */
-export async function checkBootSnapshot(file: string): Promise<string> {
-  return (await readWhole(file)).header.stateSha256;
+/** What the file says of its state. @throws BootSnapshotFileError when it is not whole. */
+export async function checkBootSnapshot(file: string): Promise<BootSnapshotHeader> {
+  return (await readWhole(file)).header;
 }
 
 /** @throws BootSnapshotFileError when the file is not there or not whole. */
@@ -85,7 +85,9 @@ export async function loadBootSnapshot(file: string): Promise<BootState> {
   };
 }
 
-async function readWhole(file: string): Promise<{ header: Header; compressed: Buffer }> {
+async function readWhole(
+  file: string,
+): Promise<{ header: BootSnapshotHeader; compressed: Buffer }> {
   try {
     return parse(await readFile(file));
   } catch (error) {
@@ -96,7 +98,7 @@ async function readWhole(file: string): Promise<{ header: Header; compressed: Bu
   }
 }
 
-function parse(bytes: Buffer): { header: Header; compressed: Buffer } {
+function parse(bytes: Buffer): { header: BootSnapshotHeader; compressed: Buffer } {
   const start = magic.length + 4;
   if (bytes.length < start || bytes.toString("latin1", 0, magic.length) !== magic) {
     throw new BootSnapshotFileError(`it does not begin with "${magic.trim()}"`);

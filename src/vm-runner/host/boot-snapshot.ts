@@ -3,27 +3,28 @@
  * So one boot is kept in the cache directory, and every VM starts from there with its own seed,
  * MAC and clock in entry 0.
  */
-import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { Worker } from "node:worker_threads";
-import type { Fingerprint } from "../logging-channel/messages.ts";
 import type { MachineImages } from "../machine/images.ts";
 import { BootSnapshotFileError, checkBootSnapshot } from "./boot-snapshot-file.ts";
 import type { BootMessage, BootWorkerData } from "./boot-worker.ts";
+import type { MachineFingerprint } from "./fingerprint.ts";
 
 export interface BootSnapshotOptions {
   readonly images: MachineImages;
   readonly compiled: WebAssembly.Module;
-  readonly fingerprint: Fingerprint;
+  readonly fingerprint: MachineFingerprint;
   /** Told what takes so long. */
   readonly onProgress: (text: string) => void;
 }
 
 export interface BootSnapshot {
   readonly file: string;
+  /** The machine's clock in it. */
+  readonly timeUs: number;
   /** Of the whole state in it. */
   readonly sha256: string;
 }
@@ -35,13 +36,13 @@ export class BootError extends Error {
 
 /** The snapshot of this guest on this computer, made first where there is none that is whole. */
 export async function bootSnapshot(options: BootSnapshotOptions): Promise<BootSnapshot> {
-  const file = path.join(cacheDirectory(), "boot", `${keyOf(options.fingerprint)}.snapshot`);
+  const file = path.join(cacheDirectory(), "boot", `${options.fingerprint.hash}.snapshot`);
   const found = await check(file);
-  if (found !== null) return { file, sha256: found };
+  if (found !== null) return found;
   await mkdir(path.dirname(file), { recursive: true });
   options.onProgress("booting the guest for the first time; later starts take a second");
   await boot(file, options);
-  return { file, sha256: await checkBootSnapshot(file) };
+  return await read(file);
 }
 
 /** Where things are kept that can be made again: LOCKSTEP_CACHE, or the user's cache. */
@@ -52,18 +53,19 @@ function cacheDirectory(): string {
   );
 }
 
-function keyOf(fingerprint: Fingerprint): string {
-  const parts = Object.entries(fingerprint).sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
-}
-
-async function check(file: string): Promise<string | null> {
+/** Null for one that is not there or is damaged: it is made again. */
+async function check(file: string): Promise<BootSnapshot | null> {
   try {
-    return await checkBootSnapshot(file);
+    return await read(file);
   } catch (error) {
     if (error instanceof BootSnapshotFileError) return null;
     throw error;
   }
+}
+
+async function read(file: string): Promise<BootSnapshot> {
+  const { timeUs, stateSha256 } = await checkBootSnapshot(file);
+  return { file, timeUs, sha256: stateSha256 };
 }
 
 function boot(file: string, { images, compiled, onProgress }: BootSnapshotOptions): Promise<void> {

@@ -1,59 +1,101 @@
 /**
- * What must be equal on two computers so that they execute the same log in the same way. It is kept
- * part by part, so that a refusal can name what differs.
+ * What two runners must have in common so that the same log gives the same guest on both. Runners
+ * with different fingerprints do not pair; the parts are readable, so that a refusal names the one
+ * that differs.
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import process from "node:process";
 import { logFormatVersion } from "../logging-channel/codec.ts";
 import type { Fingerprint } from "../logging-channel/messages.ts";
 import type { MachineImages } from "../machine/images.ts";
+import { snapshotVersion } from "../machine/snapshot-format.ts";
 import { v86Files } from "./machine-factory.ts";
 
-/** Options that can change what compiled code does; their order is the user's. */
-const codeOptions =
-  /^--(no-)?(liftoff|turbo|wasm|jit|stack|experimental-wasm|enable|sparkplug|maglev)/;
+export interface MachineFingerprint {
+  /** SHA-256 of all parts, in hexadecimal. */
+  readonly hash: string;
+  readonly parts: Fingerprint;
+}
 
-/** The fingerprint of this process running this guest. */
-export async function fingerprintOf(images: MachineImages): Promise<Fingerprint> {
+/** What the fingerprint takes from the host; a parameter so that tests can change it. */
+export interface HostFacts {
+  readonly nodeVersion: string;
+  readonly v8Version: string;
+  readonly architecture: string;
+  /** Options of Node and V8, from the command line and the environment. */
+  readonly options: readonly string[];
+  /** /proc/cpuinfo. */
+  readonly cpuInfo: string;
+}
+
+/** Grows when the machine is wired differently: options of v86, clock, devices of ours. */
+const machineVersion = 1;
+
+/** Options of Node that change no result of a computation. */
+const harmlessOptions =
+  /^--(no-warnings|enable-source-maps|experimental-vm-modules|title=|inspect)/;
+
+/** The CPU features by which V8 chooses instructions (its `cpu-features.h`), as Linux names them. */
+const x64Features = [
+  ..."pni ssse3 sse4_1 sse4_2 avx avx2 avx_vnni avx_vnni_int8 fma f16c".split(" "),
+  ..."bmi1 bmi2 abm popcnt lahf_lm apx".split(" "),
+];
+
+export async function machineFingerprint(
+  images: MachineImages,
+  host?: HostFacts,
+): Promise<MachineFingerprint> {
+  const facts = host ?? (await hostFacts());
   const { wasm, library } = v86Files();
-  return {
+  const parts: Fingerprint = {
+    "v86.wasm": sha256(await readFile(wasm)),
+    "libv86.mjs": sha256(await readFile(library)),
+    "machine version": String(machineVersion),
+    "snapshot version": String(snapshotVersion),
     "log format": String(logFormatVersion),
-    "v86.wasm": short(await readFile(wasm)),
-    libv86: short(await readFile(library)),
-    node: process.versions.node,
-    v8: process.versions.v8,
-    options: process.execArgv.filter((option) => codeOptions.test(option)).join(" "),
+    memory: `${images.memoryMiB} MiB`,
+    ...bootParts(images),
+    Node: facts.nodeVersion,
+    V8: facts.v8Version,
+    "V8 options": usedOptions(facts.options),
+    architecture: facts.architecture,
+    "CPU features": cpuFeatures(facts),
+  };
+  return { hash: sha256(Buffer.from(JSON.stringify(parts))), parts };
+}
+
+async function hostFacts(): Promise<HostFacts> {
+  return {
+    nodeVersion: process.version,
+    v8Version: process.versions.v8,
     architecture: process.arch,
-    "CPU features": await cpuFeatures(),
-    "memory MiB": String(images.memoryMiB),
-    guest: guestHash(images),
+    options: [...process.execArgv, ...(process.env["NODE_OPTIONS"] ?? "").split(/\s+/)],
+    cpuInfo: await readFile("/proc/cpuinfo", "utf8"),
   };
 }
 
-/** The first part in which they differ; null: none. */
-export function differingPart(a: Fingerprint, b: Fingerprint): string | null {
-  const parts = new Set([...Object.keys(a), ...Object.keys(b)]);
-  for (const part of parts) if (a[part] !== b[part]) return part;
-  return null;
+/** The kind, its texts as they are and its files by their hash. */
+function bootParts({ boot }: MachineImages): Fingerprint {
+  const parts = Object.entries(boot).map(([name, value]) => [
+    name === "kind" ? "boot" : name,
+    value instanceof Uint8Array ? sha256(value) : value,
+  ]);
+  return Object.fromEntries(parts);
 }
 
-/** One hash over every file of the guest and its command line. */
-function guestHash({ boot }: MachineImages): string {
-  const hash = createHash("sha256");
-  for (const [name, content] of Object.entries(boot).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    hash.update(`${name} ${content.length}\n`).update(content);
-  }
-  return hash.digest("hex").slice(0, 16);
+function usedOptions(options: readonly string[]): string {
+  const used = options.filter((option) => option !== "" && !harmlessOptions.test(option));
+  return used.toSorted().join(" ") || "none";
 }
 
-/** V8 compiles for the features that it finds. */
-async function cpuFeatures(): Promise<string> {
-  const cpus = await readFile("/proc/cpuinfo", "utf8");
-  const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(cpus)?.[1] ?? "";
-  return short(Buffer.from(flags.trim().split(/\s+/).sort().join(" ")));
+function cpuFeatures({ cpuInfo, architecture }: HostFacts): string {
+  const line = /^(?:flags|Features)\s*:(.*)$/m.exec(cpuInfo)?.[1];
+  if (line === undefined) return "unknown";
+  const all = line.trim().split(/\s+/);
+  const chosen = architecture === "x64" ? all.filter((name) => x64Features.includes(name)) : all;
+  return chosen.toSorted().join(" ") || "none";
 }
 
-function short(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
 }
