@@ -2,7 +2,8 @@
 import { Command } from "commander";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { KeyFileError } from "../platform/key-file.ts";
-import { ArbiterError, startArbiter } from "../storage-arbiter/main.ts";
+import { ArbiterError, type ArbiterOptions, startArbiter } from "../storage-arbiter/main.ts";
+import { CommandError, runCommand } from "./command-error.ts";
 import { parseAddress, parseVm } from "./options.ts";
 
 interface Flags {
@@ -11,6 +12,7 @@ interface Flags {
   readonly key: string;
   readonly vm: string;
   readonly name: string;
+  readonly exitWithParent: boolean;
 }
 
 export function arbiterCommand(): Command {
@@ -21,29 +23,40 @@ export function arbiterCommand(): Command {
     .requiredOption("--key <file>", "the VM's pre-shared key: 64 hexadecimal digits, mode 0600")
     .requiredOption("--vm <id>", "the VM whose key this is", parseVm)
     .option("--name <name>", "what this arbiter is called in the log", "arbiter")
+    .option("--exit-with-parent", "end when standard input is closed", false)
     .addHelpText(
       "after",
       "\nWhen it serves, it prints one line of JSON: ready, and the port it listens on.",
     )
-    .action(run);
+    .action((flags: Flags) => runCommand("arbiter", () => run(flags)));
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags: Flags): Promise<number> {
+  const { listen, data: directory, key: keyFile, vm, name } = flags;
+  const arbiter = await start({ ...listen, directory, keyFile, vm, name });
+  const stop = () => void arbiter.stop();
+  process.once("SIGTERM", stop);
+  if (flags.exitWithParent) {
+    // The terminal's Ctrl-C is for whoever started the pair.
+    process.on("SIGINT", () => {});
+    process.stdin.once("error", stop).once("end", stop).resume();
+  } else {
+    process.once("SIGINT", stop);
+  }
+  process.stdout.write(`${JSON.stringify({ ready: true, port: arbiter.port })}\n`);
+  return exitCodes.ok;
+}
+
+async function start(options: ArbiterOptions) {
   try {
-    const arbiter = await startArbiter({
-      ...flags.listen,
-      directory: flags.data,
-      keyFile: flags.key,
-      vm: flags.vm,
-      name: flags.name,
-    });
-    const stop = () => void arbiter.stop();
-    process.once("SIGTERM", stop).once("SIGINT", stop);
-    process.stdout.write(`${JSON.stringify({ ready: true, port: arbiter.port })}\n`);
+    return await startArbiter(options);
   } catch (error) {
-    if (!(error instanceof ArbiterError || error instanceof KeyFileError)) throw error;
-    process.stderr.write(`lockstep arbiter: ${error.message}\n`);
-    const inUse = error instanceof ArbiterError && error.code === "address in use";
-    process.exitCode = inUse ? exitCodes.addressInUse : exitCodes.usage;
+    if (error instanceof ArbiterError && error.code === "address in use") {
+      throw new CommandError(exitCodes.addressInUse, error.message);
+    }
+    if (error instanceof ArbiterError || error instanceof KeyFileError) {
+      throw new CommandError(exitCodes.usage, error.message);
+    }
+    throw error;
   }
 }

@@ -181,6 +181,16 @@ test("SIGTERM ends it cleanly, also while a runner's connection is open", async 
   expect(await once(child, "exit")).toEqual([0, null]);
 });
 
+test("--exit-with-parent ends it when its parent is gone, and Ctrl-C is the parent's", async () => {
+  const flags = { listen: "127.0.0.1:0", data: folder, vm };
+  const child = spawnArbiter(flags, "--exit-with-parent");
+  const port = await readyPort(child);
+  child.kill("SIGINT");
+  expect(await clientOf(port).read()).toMatchObject({ kind: "read" });
+  child.stdin?.end();
+  expect(await once(child, "exit")).toEqual([0, null]);
+});
+
 test.each([
   ["a port in use", 5, /cannot listen on .*EADDRINUSE.*choose another port/],
   ["a key others can read", 2, /has mode 0644.*chmod 0600/],
@@ -210,16 +220,16 @@ interface Flags {
   readonly vm: string;
 }
 
-function spawnArbiter({ listen, data, vm }: Flags): ChildProcess {
+function spawnArbiter({ listen, data, vm }: Flags, ...more: string[]): ChildProcess {
   const command = new URL("../../src/cli/arbiter.ts", import.meta.url).href;
   const script = `
     const { arbiterCommand } = await import(${JSON.stringify(command)});
     await arbiterCommand().exitOverride((e) => process.exit(e.exitCode === 0 ? 0 : 2))
       .parseAsync(process.argv.slice(1), { from: "user" });`;
-  const flags = ["--listen", listen, "--data", data, "--key", keyFile, "--vm", vm];
+  const flags = ["--listen", listen, "--data", data, "--key", keyFile, "--vm", vm, ...more];
   const node = ["--no-warnings", "--input-type=module", "-e", script, "--", ...flags];
   const child = spawn(process.execPath, node, {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: "pipe",
     env: { ...process.env, LOCKSTEP_LOG_LEVEL: "silent" },
   });
   children.push(child);
@@ -229,11 +239,15 @@ function spawnArbiter({ listen, data, vm }: Flags): ChildProcess {
 async function startArbiter(): Promise<{ child: ChildProcess; port: number }> {
   const child = spawnArbiter({ listen: "127.0.0.1:0", data: folder, vm });
   child.stderr?.pipe(process.stderr);
+  return { child, port: await readyPort(child) };
+}
+
+async function readyPort(child: ChildProcess): Promise<number> {
   if (child.stdout === null) throw new Error("no standard output");
   for await (const line of createInterface(child.stdout)) {
     const { ready, port } = JSON.parse(line);
     expect(ready).toBe(true);
-    return { child, port };
+    return port;
   }
   throw new Error("the arbiter ended before it was ready");
 }
