@@ -13,7 +13,7 @@ export const exitCodes = {
   addressInUse: 5,
   /** The record names other runners: this one stopped for good. */
   superseded: 6,
-  /** A log that cannot be read: truncated, or of another format. */
+  /** A log that cannot be read: damaged, of another format, or of another machine. */
   unreadableLog: 7,
   /** There is no such pair, or it has no such half now. */
   notRunning: 8,
@@ -23,4 +23,6 @@ export const exitCodes = {
   trapped: 10,
   /** The peer is of another VM or another version. */
   refused: 11,
+  /** A log whose end is missing; everything in it was replayed and is equal. */
+  truncatedLog: 12,
 } as const;

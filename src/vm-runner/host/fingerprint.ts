@@ -99,3 +99,10 @@ function cpuFeatures({ cpuInfo, architecture }: HostFacts): string {
 function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
+
+/** The first part in which two fingerprints differ; null: none. */
+export function differingPart(a: Fingerprint, b: Fingerprint): string | null {
+  const parts = new Set([...Object.keys(a), ...Object.keys(b)]);
+  for (const part of parts) if (a[part] !== b[part]) return part;
+  return null;
+}

@@ -1,0 +1,24 @@
+/** The lockstep command: one program, a subcommand for each component and for each use. */
+import process from "node:process";
+import { Command, CommanderError } from "commander";
+import { exitCodes } from "../platform/exit-codes.ts";
+import { arbiterCommand } from "./arbiter.ts";
+import { recordCommand } from "./record.ts";
+import { replayCommand } from "./replay.ts";
+import { runnerCommand } from "./runner.ts";
+
+const program = new Command("lockstep")
+  .description("fault-tolerant virtual machines: a primary and a backup in virtual lockstep")
+  .addCommand(recordCommand())
+  .addCommand(replayCommand())
+  .addCommand(runnerCommand())
+  .addCommand(arbiterCommand());
+
+// Commander prints the sentence itself; only the exit code is ours.
+for (const command of [program, ...program.commands]) command.exitOverride();
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+}
