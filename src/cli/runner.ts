@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { KeyFileError } from "../platform/key-file.ts";
 import { BootError } from "../vm-runner/host/boot-snapshot.ts";
-import { GuestError } from "../vm-runner/host/guest.ts";
+import { GuestError } from "../vm-runner/host/guest-files.ts";
 import { MachineSpecError } from "../vm-runner/machine/spec.ts";
 import { AddressInUseError, type RunnerOptions, startRunner } from "../vm-runner/main.ts";
 import type { Address } from "../vm-runner/wire/endpoint.ts";

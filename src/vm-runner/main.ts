@@ -9,16 +9,12 @@ import { createLogger, type Logger } from "../platform/logging.ts";
 import type { Nonce } from "../shared/protocol/record.ts";
 import type { ExitReason, Link, PairInput, PairState } from "./failover/pair-types.ts";
 import { ArbiterClient } from "./host/arbiter-client.ts";
-import { bootSnapshot } from "./host/boot-snapshot.ts";
-import { machineFingerprint } from "./host/fingerprint.ts";
-import { findGuest } from "./host/guest.ts";
-import { compileV86, loadGuest } from "./host/machine-factory.ts";
+import { type ResolvedGuest, resolveGuest } from "./host/guest.ts";
 import { Runner } from "./host/runner.ts";
 import { startRunnerHttp } from "./host/runner-http.ts";
 import { RunnerMeter } from "./host/runner-meter.ts";
-import { type MachineOrigin, startVmThread } from "./host/vm-thread.ts";
-import type { ChannelMessage, Fingerprint } from "./logging-channel/messages.ts";
-import type { MachineImages } from "./machine/images.ts";
+import { startVmThread } from "./host/vm-thread.ts";
+import type { ChannelMessage } from "./logging-channel/messages.ts";
 import { ConsoleServer } from "./wire/console-server.ts";
 import { type Address, Endpoint } from "./wire/endpoint.ts";
 import { startHeartbeats } from "./wire/heartbeats.ts";
@@ -65,30 +61,13 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
   // A nonce names a process, not a place: whoever starts again is somebody else.
   const nonce = randomBytes(8).toString("hex");
   const logger = createLogger(`runner ${nonce}`);
-  const guest = await prepareGuest(options, logger);
+  const { guest: name, memoryMiB } = options;
+  const guest = await resolveGuest(name, memoryMiB, (text) => logger.info(text));
   const ending = new Ending(logger);
   const runner = await assemble({ options, key, nonce, logger, guest, ending });
   runner.start();
-  logger.info({ vm: options.vm, name: options.name }, "runner started");
+  logger.info({ vm: options.vm, name: options.name, guest: name }, "runner started");
   return { nonce, terminate: () => runner.feed({ kind: "terminate" }), ended: ending.ended };
-}
-
-interface PreparedGuest {
-  readonly images: MachineImages;
-  readonly compiled: WebAssembly.Module;
-  readonly fingerprint: Fingerprint;
-  readonly firstLife: MachineOrigin;
-}
-
-async function prepareGuest(options: RunnerOptions, logger: Logger): Promise<PreparedGuest> {
-  const { spec, sharedBoot } = await findGuest(options.guest, options.memoryMiB);
-  const [images, compiled] = await Promise.all([loadGuest(spec), compileV86()]);
-  const { parts: fingerprint } = await machineFingerprint(images);
-  const base = { images, compiled, fingerprint };
-  if (!sharedBoot) return { ...base, firstLife: { kind: "powerOn" } };
-  const onProgress = (text: string) => logger.info(text);
-  const { file } = await bootSnapshot({ ...base, onProgress });
-  return { ...base, firstLife: { kind: "bootSnapshot", file } };
 }
 
 interface Ingredients {
@@ -96,7 +75,7 @@ interface Ingredients {
   readonly key: Uint8Array;
   readonly nonce: Nonce;
   readonly logger: Logger;
-  readonly guest: PreparedGuest;
+  readonly guest: ResolvedGuest;
   readonly ending: Ending;
 }
 
@@ -129,9 +108,9 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
       onFailure: (error) => ending.fail(error),
     }),
   );
-  const { images, compiled, fingerprint, firstLife } = guest;
+  const { images, compiled, fingerprint, origin: firstLife } = guest;
   const runner = new Runner({
-    config: { vm, nonce, fingerprint },
+    config: { vm, nonce, fingerprint: fingerprint.parts },
     arbiter: new ArbiterClient({ ...options.arbiter, vm, key }),
     ...{ logger, endpoint, heartbeats, meter, firstLife, console: consoleServer },
     startVmThread: (origin, onEvents) => startVmThread({ images, compiled, origin, onEvents }),

@@ -82,7 +82,7 @@ function onMessage(
   if (role.link === null) return state;
   switch (message.kind) {
     case "welcome":
-      return followPrimary(state, message.nonce, role.link, turn);
+      return followPrimary(state, role, message.nonce, turn);
     case "refuse":
       return onRefuse(state, role, role.link, message, turn);
     default:

@@ -78,11 +78,17 @@ export function excuseFollower(state: PairState, nowMs: number): PairState {
 
 function onTick(state: PairState, role: Follower, turn: Turn): PairState {
   const reported = role.executed > role.reported ? acknowledge(role, turn) : role;
-  const loss = lossOf({ ...reported.watch, executionMs: turn.nowMs }, turn.nowMs);
+  const loss = lossOf(silenceThatCounts(reported, turn.nowMs), turn.nowMs);
   if (loss === null) return withFollower(state, { ...reported, suspicion: null });
   if (reported.machine.kind !== "standing") return discard(state, reported, turn);
   if (reported.suspicion !== null) return withFollower(state, reported);
   return suspect(state, reported, loss, turn);
+}
+
+/** Before the snapshot there is no log to be silent, and how far it executes is its own matter. */
+function silenceThatCounts(role: Follower, nowMs: number): Follower["watch"] {
+  const logMs = role.machine.kind === "awaited" ? nowMs : role.watch.logMs;
+  return { ...role.watch, logMs, executionMs: nowMs };
 }
 
 function suspect(state: PairState, role: Follower, loss: string, turn: Turn): PairState {

@@ -47,6 +47,8 @@ export interface Candidate {
   readonly link: Link | null;
   /** When the next look at the record, and then the next dial, is due. */
   readonly retryMs: number;
+  /** State transfers that were broken off in a row. */
+  readonly brokenOff: number;
 }
 
 /** Receives a primary's log: at first with a snapshot, then as the named backup. */
@@ -61,6 +63,8 @@ export interface Follower {
   /** What the last acknowledgement said was executed. */
   readonly reported: StepIndex;
   readonly machine: FollowerMachine;
+  /** State transfers that were broken off in a row before this one. */
+  readonly brokenOff: number;
   /** A dial is under way after the connection broke. */
   readonly dialling: boolean;
   /** Why the primary is suspected to be lost; the record is being read. */
@@ -114,6 +118,8 @@ export interface Primary {
   /** The recorder was told to wait: a buffer is full. */
   readonly blocked: boolean;
   readonly nextTransfer: number;
+  /** The snapshot that the executor was asked for and has not answered for. */
+  readonly snapshotAsked: number | null;
   /** Planned hand-over: asked by SIGTERM. */
   readonly leaving: Leaving | null;
   /** The entry with which the guest went off. */

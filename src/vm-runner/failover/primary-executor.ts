@@ -83,8 +83,7 @@ function onSnapshotFailed(
 ): Primary {
   const { follower } = role;
   turn.report({ kind: "transferFailed", id: event.id, message: event.message });
+  const answered = { ...role, snapshotAsked: null };
   const concerned = follower?.phase.kind === "snapshot" && follower.phase.transfer === event.id;
-  if (!concerned) return role;
-  turn.hangUp(follower.link);
-  return dropFollower(role, turn);
+  return concerned ? dropFollower(answered, turn) : answered;
 }

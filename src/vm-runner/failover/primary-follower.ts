@@ -88,7 +88,7 @@ function onHello(state: PairState, role: Primary, link: Link, hello: Hello, turn
     executedUs: 0,
     phase: { kind: "snapshot", transfer, sinceMs: turn.nowMs },
   };
-  return { ...role, follower: accepted, nextTransfer: transfer + 1 };
+  return { ...role, follower: accepted, nextTransfer: transfer + 1, snapshotAsked: transfer };
 }
 
 function refusalOf(
@@ -98,6 +98,9 @@ function refusalOf(
 ): { reason: RefuseReason; message: string } | null {
   if (!role.live) return { reason: "busy", message: "this primary is not live yet" };
   if (role.poweredOff !== null) return { reason: "busy", message: "the VM is switched off" };
+  if (role.snapshotAsked !== null) {
+    return { reason: "busy", message: "a snapshot for an earlier candidate is being taken" };
+  }
   if (role.follower !== null || state.view.known?.backup !== null) {
     return { reason: "pair complete", message: "this primary has a follower" };
   }
@@ -140,7 +143,7 @@ export function onSnapshotTaken(
   const { follower } = role;
   if (follower?.phase.kind !== "snapshot" || follower.phase.transfer !== id) {
     turn.command({ kind: "releaseSnapshot", id });
-    return role;
+    return { ...role, snapshotAsked: null };
   }
   turn.send(follower.link, { kind: "snapshotBegin", id, index, memoryBytes, devices });
   turn.command({ kind: "readSnapshot", id });
@@ -152,7 +155,8 @@ export function onSnapshotTaken(
     index,
     complete: false,
   };
-  return { ...role, follower: { ...follower, acked: index - 1, executed: index - 1, phase } };
+  const served = { ...follower, acked: index - 1, executed: index - 1, phase };
+  return { ...role, follower: served, snapshotAsked: null };
 }
 
 export function onSnapshotChunk(

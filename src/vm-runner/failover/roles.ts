@@ -9,15 +9,20 @@ import type {
   Candidate,
   Follower,
   FollowerOfMine,
-  Link,
   PairState,
   Primary,
   TakingOver,
 } from "./pair-types.ts";
 import type { Turn } from "./turn.ts";
 
-export function candidateRole(nowMs: number): Candidate {
-  return { kind: "candidate", dialling: false, link: null, retryMs: nowMs };
+/** Pause after the first state transfer that was broken off; it doubles with each in a row. */
+const brokenOffPauseMs = 100;
+const brokenOffPauseMaxMs = 10_000;
+
+export function candidateRole(nowMs: number, brokenOff = 0): Candidate {
+  const pauseMs = brokenOff === 0 ? 0 : brokenOffPauseMs * 2 ** (brokenOff - 1);
+  const retryMs = nowMs + Math.min(pauseMs, brokenOffPauseMaxMs);
+  return { kind: "candidate", dialling: false, link: null, retryMs, brokenOff };
 }
 
 /** Whoever is not the primary dials and says who it is and what it has. */
@@ -26,7 +31,13 @@ export function helloOf(state: PairState, received: number): ChannelMessage {
 }
 
 /** The primary has welcomed this candidate; its snapshot is the next to come. */
-export function followPrimary(state: PairState, primary: Nonce, link: Link, turn: Turn): PairState {
+export function followPrimary(
+  state: PairState,
+  candidate: Candidate,
+  primary: Nonce,
+  turn: Turn,
+): PairState {
+  const { link, brokenOff } = candidate;
   const role: Follower = {
     kind: "follower",
     primary,
@@ -37,6 +48,7 @@ export function followPrimary(state: PairState, primary: Nonce, link: Link, turn
     executedUs: 0,
     reported: -1,
     machine: { kind: "awaited" },
+    brokenOff,
     dialling: false,
     suspicion: null,
     suspectedMs: 0,
@@ -50,7 +62,7 @@ export function followPrimary(state: PairState, primary: Nonce, link: Link, turn
 export function discard(state: PairState, role: Follower, turn: Turn): PairState {
   turn.hangUp(role.link);
   turn.command({ kind: "stop" });
-  return { ...state, role: candidateRole(turn.nowMs) };
+  return { ...state, role: candidateRole(turn.nowMs, role.brokenOff + 1) };
 }
 
 /** The named backup suspects the loss of its primary, and the record could be read. */
@@ -89,6 +101,7 @@ export function becomePrimary(state: PairState, how: Succession, turn: Turn): Pa
     cpuLimitMs: turn.nowMs,
     blocked: false,
     nextTransfer: 1,
+    snapshotAsked: null,
     leaving: how.kind === "tookOver" && how.from.leaving ? { kind: "waiting" } : null,
     poweredOff: poweredOff ? received : null,
     takeover: takeoverOf(how, turn.nowMs),
@@ -121,6 +134,7 @@ export function followSuccessor(
     executedUs: role.timeUs,
     reported: next - 1,
     machine: { kind: "standing" },
+    brokenOff: 0,
     dialling: false,
     suspicion: null,
     suspectedMs: 0,

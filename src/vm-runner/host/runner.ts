@@ -48,6 +48,7 @@ export class Runner {
   #state: PairState;
   #feeding = false;
   #thread: VmThread | null = null;
+  #warned = "";
   #timer: NodeJS.Timeout | null = null;
 
   constructor(parts: RunnerParts) {
@@ -152,10 +153,11 @@ export class Runner {
   #ask(request: Extract<PairEffect, { kind: "ask" }>["request"]): void {
     void this.#parts.arbiter.apply(request).then((answer) => {
       if (answer.kind !== "no answer") {
+        this.#warned = "";
         this.feed({ kind: "answer", request, outcome: answer });
         return;
       }
-      this.#parts.logger.warn({ request: request.kind, reason: answer.message }, "no answer");
+      this.#warn(`no answer to ${request.kind}: ${answer.message}`);
       this.feed({ kind: "noAnswer" });
     });
   }
@@ -166,9 +168,16 @@ export class Runner {
         this.feed({ kind: "recordRead", record: answer.record });
         return;
       }
-      this.#parts.logger.warn({ reason: answer.message }, "the record cannot be read");
+      this.#warn(`the record cannot be read: ${answer.message}`);
       this.feed({ kind: "recordUnreadable" });
     });
+  }
+
+  /** Said once, however often the same is tried again. */
+  #warn(problem: string): void {
+    if (problem === this.#warned) return;
+    this.#warned = problem;
+    this.#parts.logger.warn(problem);
   }
 
   #report(report: Extract<PairEffect, { kind: "report" }>["report"]): void {
