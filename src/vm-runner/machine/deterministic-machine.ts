@@ -181,6 +181,7 @@ class DeterministicMachine implements InspectableMachine {
     if (this.#spare !== null) return;
     const spare = await V86Instance.create(this.#firmware);
     await touch(spare, this.#liveMemory().length, this.#breathe);
+    await checkReading(spare);
     this.#spare = spare;
   }
 
@@ -242,6 +243,16 @@ async function touch(instance: V86Instance, bytes: number, breathe: Breathe): Pr
     }
     await breathe();
   }
+}
+
+/**
+ * Reading the devices' state must not change it. Doing it here also has the code compiled that runs
+ * while the machine stands still.
+ */
+async function checkReading(fresh: V86Instance): Promise<void> {
+  fresh.attach(new Peripherals());
+  const state = await fresh.deviceState();
+  assert(equalBytes(state, await fresh.deviceState()), "reading the devices' state changes it");
 }
 
 /**

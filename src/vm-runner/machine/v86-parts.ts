@@ -51,6 +51,29 @@ export function uart(
   };
 }
 
+const pciAddressPort = 0xcf8;
+const pciDataPort = 0xcfc;
+const pciEnable = 0x8000_0000;
+const pciDevices = 256;
+const firstBar = 0x10;
+const lastBar = 0x24;
+
+/**
+ * Writes every PCI device's base addresses back as they are, which clears those that do not exist.
+ * A BIOS does it while it looks for devices; v86 fails to restore a state in which nobody did.
+ */
+export function settlePciBars(
+  read32: (port: number) => number,
+  write32: (port: number, value: number) => void,
+): void {
+  for (let device = 0; device < pciDevices; device++) {
+    for (let register = firstBar; register <= lastBar; register += 4) {
+      write32(pciAddressPort, pciEnable | (device << 8) | register);
+      write32(pciDataPort, read32(pciDataPort));
+    }
+  }
+}
+
 /** Replaces the network card's address. */
 export type MacWriter = (mac: Uint8Array) => void;
 

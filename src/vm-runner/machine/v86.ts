@@ -13,6 +13,7 @@ import {
   findMac,
   jitImports,
   type MacWriter,
+  settlePciBars,
   uart,
 } from "./v86-parts.ts";
 
@@ -60,7 +61,11 @@ export class V86Instance {
     this.cpu = boundary.cpu;
     this.#writeMac = findMac(emulator, fractionOutside);
     const port = (name: string, base: number) =>
-      uart(boundary.readPort, base, (byte) => emulator.bus.send(`${name}-input`, byte));
+      uart(
+        (at) => boundary.readPort(at),
+        base,
+        (byte) => emulator.bus.send(`${name}-input`, byte),
+      );
     this.uarts = {
       console: port("serial0", consolePort),
       personality: port("serial1", personalityPort),
@@ -98,6 +103,7 @@ export class V86Instance {
       made.add_listener("emulator-loaded", () => resolve(made));
     });
     boundary.listen(emulator);
+    if (firmware.images.boot.kind === "multiboot") boundary.settlePci();
     return new V86Instance(emulator, boundary);
   }
 
@@ -154,9 +160,9 @@ class Boundary {
   real: Imports = {};
   devicesOnly = false;
   guestMemory: GuestMemory = { offset: 0, bytes: 0 };
-  /** Reads an I/O port for ourselves, unwatched. */
-  readPort: (port: number) => number = () => 0;
   readonly #firmware: Firmware;
+  /** v86's own functions behind the imports. */
+  #given: Imports = {};
   #cpu: CpuExports | null = null;
   #peripherals: Peripherals | null = null;
   #uarts: Uarts | null = null;
@@ -191,9 +197,8 @@ class Boundary {
   connect(env: Record<string, unknown>): Record<string, unknown> {
     // SAFETY: v86 hands over functions of numbers and the one table, by these names.
     const given = env as Imports;
+    this.#given = given;
     this.#table = env["__indirect_function_table"] as WebAssembly.Table;
-    // SAFETY: v86 reads its ports by this function.
-    this.readPort = env["io_port_read8"] as (port: number) => number;
     const imports = { ...given, ...this.#cpuImports(given), ...this.#portImports(given) };
     const { exports } = new WebAssembly.Instance(this.#firmware.compiled, { env: imports });
     this.real = exports as Imports;
@@ -201,6 +206,18 @@ class Boundary {
     const wrapped = { ...exports, ...this.#stateExports(this.real) };
     this.#cpu = adoptExports(wrapped);
     return wrapped;
+  }
+
+  /** Reads an I/O port for ourselves, unwatched. */
+  readPort(port: number): number {
+    return this.#given["io_port_read8"]?.(port) ?? 0;
+  }
+
+  /** What a BIOS would have done. */
+  settlePci(): void {
+    const { io_port_read32: read32, io_port_write32: write32 } = this.#given;
+    assert(read32 !== undefined && write32 !== undefined, "v86 has no 32-bit ports");
+    settlePciBars(read32, write32);
   }
 
   listen(emulator: Emulator): void {
