@@ -125,6 +125,8 @@ export class Recorder {
       if (waitUs >= dueUs) this.#flush(nowUs);
       else us = Math.min(us, dueUs);
     }
+    // An open batch goes instead: a sign of life stands behind all that was recorded.
+    if (nowUs - this.#sentUs >= signOfLifeMs * 1000) this.#flush(nowUs);
     if (nowUs - this.#sentUs >= signOfLifeMs * 1000) {
       const { next, timeUs } = this.#execution;
       this.#emit({ kind: "recorded", batch: signOfLife(next, timeUs) });
