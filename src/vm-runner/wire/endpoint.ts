@@ -68,25 +68,29 @@ export class Endpoint {
     });
   }
 
-  /** Tries to connect to the peer once. */
+  /** Tries to connect to the peer once; one of the two outcomes is told, once. */
   dial(): void {
-    const { vm, key, peer, onDialFailed } = this.#options;
+    const { vm, key, peer, onDialled, onDialFailed } = this.#options;
     const socket = tls.connect({ ...pskClientOptions(vm, key), ...peer });
-    const failed = (error: Error & { code?: string }) => {
-      socket.destroy();
-      const wrong = isWrongKey(error)
-        ? `the peer at ${peer.host}:${peer.port} has another key`
-        : "";
-      onDialFailed(error.code === "ECONNREFUSED", wrong || error.message);
+    let problem: (Error & { code?: string }) | null = null;
+    const onError = (error: Error) => {
+      problem = error;
+    };
+    const onClose = () => {
+      const wrongKey = problem !== null && isWrongKey(problem);
+      const reason = wrongKey ? `the peer at ${peer.host}:${peer.port} has another key` : null;
+      onDialFailed(problem?.code === "ECONNREFUSED", reason ?? problem?.message ?? "hung up");
     };
     socket.setTimeout(failureTimeoutMs, () => socket.destroy(new Error("no answer")));
-    socket.once("error", failed);
+    socket.on("error", onError);
+    socket.on("close", onClose);
     socket.once("secureConnect", () => {
-      socket.off("error", failed);
+      socket.off("error", onError);
+      socket.off("close", onClose);
       socket.setTimeout(0);
       const link = this.#nextLink++;
       this.#open(link, socket);
-      this.#options.onDialled(link);
+      onDialled(link);
     });
   }
 
