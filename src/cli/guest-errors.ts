@@ -13,7 +13,9 @@ export async function withGuestErrors<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     const guestError =
-      error instanceof GuestError || error instanceof MachineSpecError || error instanceof BootError;
+      error instanceof GuestError ||
+      error instanceof MachineSpecError ||
+      error instanceof BootError;
     if (guestError) throw new CommandError(exitCodes.usage, error.message);
     if (error instanceof FingerprintError) {
       throw new CommandError(exitCodes.unreadableLog, error.message);

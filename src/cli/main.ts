@@ -3,12 +3,24 @@ import process from "node:process";
 import { Command, CommanderError } from "commander";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { arbiterCommand } from "./arbiter.ts";
+import { consoleCommand } from "./console.ts";
+import { demoCommand } from "./demo.ts";
+import { killCommand } from "./kill.ts";
 import { recordCommand } from "./record.ts";
 import { replayCommand } from "./replay.ts";
 import { runnerCommand } from "./runner.ts";
+import { statusCommand } from "./status.ts";
+import { stopCommand } from "./stop.ts";
+import { upCommand } from "./up.ts";
 
 const program = new Command("lockstep")
   .description("fault-tolerant virtual machines: a primary and a backup in virtual lockstep")
+  .addCommand(demoCommand())
+  .addCommand(upCommand())
+  .addCommand(statusCommand())
+  .addCommand(killCommand())
+  .addCommand(consoleCommand())
+  .addCommand(stopCommand())
   .addCommand(recordCommand())
   .addCommand(replayCommand())
   .addCommand(runnerCommand())

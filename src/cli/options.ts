@@ -31,3 +31,14 @@ export function parseMemory(text: string): number {
   }
   return memoryMiB;
 }
+
+const killsMax = 1000;
+
+/** How often the demo kills. */
+export function parseKills(text: string): number {
+  const kills = Number(text);
+  if (!/^\d+$/.test(text) || kills < 1 || kills > killsMax) {
+    throw new InvalidArgumentError(`expected a number from 1 to ${killsMax}`);
+  }
+  return kills;
+}

@@ -8,6 +8,7 @@ import { MachineSpecError } from "../vm-runner/machine/spec.ts";
 import { AddressInUseError, type RunnerOptions, startRunner } from "../vm-runner/main.ts";
 import type { Address } from "../vm-runner/wire/endpoint.ts";
 import { CommandError, runCommand } from "./command-error.ts";
+import { exitWithParent } from "./exit-with-parent.ts";
 import { parseAddress, parseMemory, parseVm } from "./options.ts";
 
 interface Flags {
@@ -63,11 +64,4 @@ async function start(options: RunnerOptions) {
     if (!known.some((kind) => error instanceof kind) || !(error instanceof Error)) throw error;
     throw new CommandError(exitCodes.usage, error.message);
   }
-}
-
-/** A pipe from the parent closes when the parent dies, however it dies. */
-export function exitWithParent(): void {
-  process.stdin.on("error", () => process.exit(exitCodes.failure));
-  process.stdin.on("end", () => process.exit(exitCodes.failure));
-  process.stdin.resume();
 }

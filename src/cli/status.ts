@@ -1,0 +1,120 @@
+/** `lockstep status`: both halves of a pair and its record. */
+import { Command } from "commander";
+import { exitCodes } from "../platform/exit-codes.ts";
+import { readKeyFile } from "../platform/key-file.ts";
+import type { VmRecord } from "../shared/protocol/record.ts";
+import type { RunnerStatus } from "../shared/protocol/status.ts";
+import { ArbiterClient } from "../vm-runner/host/arbiter-client.ts";
+import { runCommand } from "./command-error.ts";
+import { readStatus } from "./pair/runner-client.ts";
+import { type PairEntry, requireEntry, stateFiles } from "./pair/state-directory.ts";
+
+interface Flags {
+  readonly name: string;
+  readonly json: boolean;
+}
+
+/** What `--json` prints; part of the command's interface. */
+export interface PairStatus {
+  readonly name: string;
+  readonly vm: string;
+  /** Process of `lockstep up`. */
+  readonly pid: number;
+  readonly web: string | null;
+  /** Null: the arbiter does not answer. */
+  readonly record: VmRecord | null;
+  readonly halves: readonly HalfStatus[];
+}
+
+export interface HalfStatus {
+  readonly id: "a" | "b";
+  readonly pid: number | null;
+  readonly nonce: string | null;
+  readonly channel: string;
+  readonly http: string;
+  /** Null: the runner does not answer. */
+  readonly status: RunnerStatus | null;
+}
+
+export function statusCommand(): Command {
+  return new Command("status")
+    .description("show both halves of a pair and its record")
+    .option("--name <name>", "which pair", "default")
+    .option("--json", "as JSON", false)
+    .action((flags: Flags) => runCommand("status", () => run(flags)));
+}
+
+async function run({ name, json }: Flags): Promise<number> {
+  const status = await pairStatus(requireEntry(name));
+  process.stdout.write(json ? `${JSON.stringify(status, null, 2)}\n` : statusTable(status));
+  return exitCodes.ok;
+}
+
+async function pairStatus(entry: PairEntry): Promise<PairStatus> {
+  const { name, vm, pid, web } = entry;
+  const [record, ...statuses] = await Promise.all([
+    readRecord(entry),
+    ...entry.halves.map(({ http }) => readStatus(http)),
+  ]);
+  const halves = entry.halves.map((half, i) => ({
+    id: half.id,
+    pid: half.pid,
+    nonce: half.nonce,
+    channel: `${half.channel.host}:${half.channel.port}`,
+    http: `${half.http.host}:${half.http.port}`,
+    status: statuses[i] ?? null,
+  }));
+  return { name, vm, pid, web, record, halves };
+}
+
+async function readRecord({ name, vm, arbiter }: PairEntry): Promise<VmRecord | null> {
+  const client = new ArbiterClient({ ...arbiter, vm, key: readKeyFile(stateFiles(name).key) });
+  try {
+    const answer = await client.read();
+    return answer.kind === "read" ? answer.record : null;
+  } finally {
+    client.close();
+  }
+}
+
+/** For people. */
+export function statusTable({ name, vm, pid, web, record, halves }: PairStatus): string {
+  const rows = [
+    ["", "role", "pid", "nonce", "step", "virtual time", "lag", "log", "hold p50/p99"],
+    ...halves.map(halfRow),
+  ];
+  const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
+  const table = rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+  const lines = [`pair ${name} (VM ${vm}, run by process ${pid})`, recordLine(record, halves)];
+  if (web !== null) lines.push(`web page ${web}`);
+  return `${[...lines, "", ...table].join("\n")}\n`;
+}
+
+function recordLine(record: VmRecord | null, halves: readonly HalfStatus[]): string {
+  if (record === null) return "record: the arbiter does not answer";
+  const who = (nonce: string | null) =>
+    nonce === null ? "nobody" : (halves.find((half) => half.nonce === nonce)?.id ?? nonce);
+  const { epoch, primary, backup, takeovers } = record;
+  return `record: epoch ${epoch}, primary ${who(primary)}, backup ${who(backup)}, ${takeovers} take-overs`;
+}
+
+function halfRow({ id, pid, nonce, status }: HalfStatus): string[] {
+  const known = [id, status?.role ?? "no answer", String(pid ?? "-"), nonce ?? "-"];
+  if (status === null) return [...known, "-", "-", "-", "-", "-"];
+  const { step, virtualMs, lagEntries, lagMs, logBytes, outputHoldMs, role } = status;
+  const isPrimary = role === "primary";
+  const hold = `${outputHoldMs.p50.toFixed(1)}/${outputHoldMs.p99.toFixed(1)} ms`;
+  return [
+    ...known,
+    String(step),
+    `${(virtualMs / 1000).toFixed(1)} s`,
+    isPrimary ? `${lagEntries} entries, ${lagMs.toFixed(1)} ms` : "-",
+    `${(logBytes / 1e6).toFixed(2)} MB`,
+    isPrimary ? hold : "-",
+  ];
+}

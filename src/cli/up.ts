@@ -1,0 +1,125 @@
+/** `lockstep up`: a fault-tolerant pair on this computer, with its console in this terminal. */
+import { Command, InvalidArgumentError } from "commander";
+import { exitCodes } from "../platform/exit-codes.ts";
+import { CommandError, runCommand } from "./command-error.ts";
+import { type DetachKey, defaultDetachKey, parseDetachKey } from "./detach-key.ts";
+import { parseMemory } from "./options.ts";
+import { describeEvent, type PairEnd, type PairEvent, type PairView } from "./pair/events.ts";
+import type { Pair } from "./pair/pair.ts";
+import { startPair } from "./pair/start-pair.ts";
+import { checkName, requireFreeName } from "./pair/state-directory.ts";
+import { pairLine } from "./pair-line.ts";
+import { prepareGuest } from "./prepare-guest.ts";
+import { Terminal } from "./terminal.ts";
+import { openWebPage, type WebPage } from "./web-page.ts";
+
+interface Flags {
+  readonly name: string;
+  readonly guest: string;
+  readonly memory: number;
+  /** Null: no web page; 0: any free port. */
+  readonly web: number | null;
+  readonly detachKey: DetachKey;
+}
+
+const lookIntervalMs = 200;
+
+export function upCommand(): Command {
+  return new Command("up")
+    .description("run a VM as a fault-tolerant pair on this computer")
+    .option("--name <name>", "what the pair is called", "default")
+    .option("--guest <guest>", 'what to run: "default", "tiny" or a directory', "default")
+    .option("--memory <MiB>", "memory of the guest", parseMemory, 128)
+    .option("--web <port>", 'port of the web page; 0: any free one, or "off"', parseWeb, 0)
+    .option(
+      "--detach-key <key>",
+      "the key that detaches, such as ^]",
+      parseDetachKey,
+      defaultDetachKey,
+    )
+    .action((flags: Flags) => runCommand("up", () => run(flags)));
+}
+
+function parseWeb(text: string): number | null {
+  if (text === "off") return null;
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError('expected a port from 0 to 65535, or "off"');
+}
+
+async function run(flags: Flags): Promise<number> {
+  const { name, guest, memory } = flags;
+  checkName(name);
+  requireFreeName(name);
+  const web = flags.web === null ? null : await openWebPage(flags.web);
+  try {
+    await prepareGuest(guest, memory, (text) => say(text));
+    return await runPair(flags, web);
+  } finally {
+    await web?.close();
+  }
+}
+
+async function runPair(flags: Flags, web: WebPage | null): Promise<number> {
+  const { name, guest, memory: memoryMiB } = flags;
+  let terminal: Terminal | null = null;
+  const onEvent = (event: PairEvent) => {
+    web?.onEvent(event);
+    const text = describeEvent(event);
+    if (terminal === null) say(text);
+    else terminal.notice(text);
+  };
+  const onView = (view: PairView) => web?.onView(view);
+  const { pair, clean } = await startPair({
+    ...{ name, guest, memoryMiB, lookIntervalMs, onEvent, onView },
+  });
+  const quit = quitter(pair);
+  process.on("SIGTERM", quit).on("SIGINT", quit).on("SIGHUP", quit);
+  web?.show(pair);
+  pair.publishWeb(web?.address ?? null);
+  if (web !== null) say(`web page: ${web.address}`);
+  terminal = openTerminal(flags, pair, quit);
+  const end = await pair.ended;
+  terminal?.close();
+  clean(end.kind === "lost");
+  return report(name, end);
+}
+
+/** Once: switch the VM off. Again: end everything now. */
+function quitter(pair: Pair): () => void {
+  let asked = false;
+  return () => {
+    if (asked) void pair.close().then(() => process.exit(exitCodes.failure));
+    else void pair.powerOff();
+    asked = true;
+  };
+}
+
+function openTerminal({ detachKey }: Flags, pair: Pair, onQuit: () => void): Terminal | null {
+  const { stdin: input, stdout: output } = process;
+  if (!input.isTTY || !output.isTTY) return null;
+  return new Terminal({
+    ...{ input, output, detachKey, onQuit, detachQuits: false },
+    console: { vm: pair.vm, key: pair.key, endpoints: pair.consoles },
+    describe: () => pairLine(pair.view),
+  });
+}
+
+function report(name: string, end: PairEnd): number {
+  switch (end.kind) {
+    case "powered off":
+      say("the VM is powered off");
+      return exitCodes.ok;
+    case "lost": {
+      const reason = `the VM is lost, both runners are gone: ${end.reason}`;
+      throw new CommandError(
+        exitCodes.vmLost,
+        `${reason}; logs are kept until the next up of "${name}"`,
+      );
+    }
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`[lockstep] ${text}\n`);
+}
