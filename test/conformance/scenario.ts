@@ -140,7 +140,7 @@ export const cues: Readonly<Record<GuestKind, readonly Cue[]>> = {
     { when: (_, machine) => machine.awaitsPersonality, move: true },
     { when: () => true, inputs: [{ kind: "start" }] },
     {
-      when: (o) => /# (\x1b\[6n)?$/.test(o),
+      when: (o) => o.includes("~ # "),
       inputs: [{ kind: "type", writer: 1, position: 0, text: `${linuxWork}\n` }],
     },
     { when: (o) => o.includes("HALF-WAY\r"), move: true },
