@@ -57,6 +57,8 @@ function onRestored(
 ): PairState {
   const { machine } = role;
   if (machine.kind !== "restoring" || machine.id !== event.id) return state;
+  // Another primary numbers its transfers from the start again: this may be an older one's.
+  if (machine.index !== event.first) return state;
   turn.effects.push({ kind: "remember", output: { kind: "console", ...event.history } });
   for (const batch of machine.waiting) turn.command({ kind: "replay", batch });
   return { ...state, role: { ...role, machine: { kind: "standing" } } };

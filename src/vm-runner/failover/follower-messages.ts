@@ -26,8 +26,10 @@ export function onFollowerMessage(
       return onWelcome(state, role, message, turn);
     case "refuse":
       return onRefuse(state, role, turn);
-    case "recordChanged":
-      return turn.read(state);
+    case "recordChanged": {
+      const announced = Math.max(role.announced, message.record.epoch);
+      return { ...state, role: { ...role, announced } };
+    }
     case "bye":
       return onBye(state, role, turn);
     case "hello":

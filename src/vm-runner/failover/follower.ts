@@ -9,7 +9,7 @@ import { onFollowerExecutor } from "./follower-executor.ts";
 import { acknowledge, onFollowerMessage } from "./follower-messages.ts";
 import type { Follower, PairInput, PairState } from "./pair-types.ts";
 import { becomePrimary, becomeTakingOver, discard, helloOf } from "./roles.ts";
-import type { Turn } from "./turn.ts";
+import { recordRetryMs, type Turn } from "./turn.ts";
 
 /**
  * A follower that lost its primary and is not named waits this long before it gives up: the
@@ -67,7 +67,12 @@ export function reviewFollower(state: PairState, role: Follower, turn: Turn): Pa
   if (known !== null && known.primary === null && known.epoch > 0) {
     return turn.stop(state, "stopped", `the VM was stopped at epoch ${known.epoch}`);
   }
-  return role.suspicion === null ? state : turn.read(state);
+  return role.suspicion === null && !isBehind(state, role) ? state : turn.read(state);
+}
+
+/** The primary has told of a record that this runner has not read yet. */
+function isBehind(state: PairState, role: Follower): boolean {
+  return (state.view.known?.epoch ?? -1) < role.announced;
 }
 
 export function excuseFollower(state: PairState, nowMs: number): PairState {
@@ -98,13 +103,17 @@ function suspect(state: PairState, role: Follower, loss: string, turn: Turn): Pa
 }
 
 /**
- * The record was read because the primary seems lost. Only a record that names this runner lets it
+ * The record was read. When the primary seems lost, only a record that names this runner lets it
  * go on; a record that cannot be read changes nothing: it keeps acknowledging and waits.
  */
 function onRecordRead(state: PairState, role: Follower, turn: Turn): PairState {
   const { known } = state.view;
   const { nonce } = state.config;
-  if (role.suspicion === null || known === null || known.primary === nonce) return state;
+  if (known === null || known.primary === nonce) return state;
+  if (role.suspicion === null) {
+    // The reading began before the change: once more, in a moment.
+    return isBehind(state, role) ? { ...state, readAgainMs: turn.nowMs + recordRetryMs } : state;
+  }
   if (known.backup === nonce) return becomeTakingOver(state, role, role.suspicion, turn);
   const mayBeNamedYet = known.primary === role.primary && !role.leaving;
   if (mayBeNamedYet && turn.nowMs - role.suspectedMs < unnamedWaitMs) {

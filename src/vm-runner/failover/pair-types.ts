@@ -1,5 +1,5 @@
 /** The state, the inputs and the effects of the protocol core of the pair (see `pair.ts`). */
-import type { Nonce, RecordOutcome, VmRecord } from "../../shared/protocol/record.ts";
+import type { Epoch, Nonce, RecordOutcome, VmRecord } from "../../shared/protocol/record.ts";
 import type { LogBuffer } from "../logging-channel/log-buffer.ts";
 import type { ChannelMessage, Fingerprint } from "../logging-channel/messages.ts";
 import type { OutputHold } from "../output-rule/output-hold.ts";
@@ -70,6 +70,8 @@ export interface Follower {
   /** Why the primary is suspected to be lost; the record is being read. */
   readonly suspicion: string | null;
   readonly suspectedMs: number;
+  /** The record has reached this epoch, as the primary says: it is read until that is seen. */
+  readonly announced: Epoch;
   /** The guest is off: this runner will not go live. */
   readonly poweredOff: boolean;
   /** The old primary after a planned hand-over: it exits once it is named no more. */

@@ -263,10 +263,11 @@ function seenIdle(role: Primary, follower: FollowerOfMine, nowMs: number): Follo
 
 function transferLoss(role: Primary, follower: FollowerOfMine, nowMs: number): string | null {
   const { phase } = follower;
-  if (phase.kind !== "snapshot" && phase.kind !== "streaming") return null;
-  if (role.log.bytes > transferLogBytesMax) {
+  const joining = ["snapshot", "streaming", "catchingUp"].includes(phase.kind);
+  if (joining && role.log.bytes > transferLogBytesMax) {
     return `more than ${transferLogBytesMax} bytes of log during the state transfer`;
   }
+  if (phase.kind !== "snapshot" && phase.kind !== "streaming") return null;
   const ms = nowMs - phase.sinceMs;
   return ms > transferTimeoutMs ? `state transfer not finished after ${ms} ms` : null;
 }

@@ -41,15 +41,21 @@ function acknowledgedByAll(state: PairState, role: Primary): StepIndex {
 
 /** The primary waits while a buffer is full, and goes on when it is half empty. */
 function bound(role: Primary, turn: Turn): Primary {
-  const fill = Math.max(
-    role.hold.heldBytes / heldConsoleBytesMax,
-    role.log.bytes / logBufferBytesMax,
-    unacknowledged(role) / unacknowledgedEntriesMax,
-  );
+  const fill = Math.max(role.hold.heldBytes / heldConsoleBytesMax, logFill(role));
   const blocked = role.blocked ? fill > 0.5 : fill > 1;
   if (blocked === role.blocked) return role;
   turn.command({ kind: "allowance", through: blocked ? role.log.next - 1 : unbounded });
   return { ...role, blocked };
+}
+
+/** For a candidate the primary does not wait: when there is too much log the transfer ends. */
+function logFill(role: Primary): number {
+  const kind = role.follower?.phase.kind;
+  if (kind === "snapshot" || kind === "streaming" || kind === "catchingUp") return 0;
+  return Math.max(
+    role.log.bytes / logBufferBytesMax,
+    unacknowledged(role) / unacknowledgedEntriesMax,
+  );
 }
 
 function unacknowledged(role: Primary): number {

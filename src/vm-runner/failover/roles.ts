@@ -52,6 +52,7 @@ export function followPrimary(
     dialling: false,
     suspicion: null,
     suspectedMs: 0,
+    announced: 0,
     poweredOff: false,
     leaving: false,
   };
@@ -124,6 +125,7 @@ export function followSuccessor(
   if (state.view.known !== null) {
     turn.send(link, { kind: "recordChanged", record: state.view.known });
   }
+  if (role.cpuLimit < 1) turn.command({ kind: "cpuLimit", share: 1 });
   const successor: Follower = {
     kind: "follower",
     primary,
@@ -138,6 +140,7 @@ export function followSuccessor(
     dialling: false,
     suspicion: null,
     suspectedMs: 0,
+    announced: 0,
     poweredOff: false,
     leaving: true,
   };
