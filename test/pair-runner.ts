@@ -56,7 +56,7 @@ export class SimRunner {
     this.node = node;
     this.nonce = nonce;
     this.#clockMs = 1_000_000 * world.random();
-    const machine = new FakeMachine();
+    const machine = new FakeMachine(world.memoryBytes);
     const parts = { machine, startUs: 0, newTarget: newFakeTarget, newHash: newSha256 };
     this.#executor = new Executor(parts);
     const config = { vm: world.vm, nonce, fingerprint: world.fingerprint(node) };

@@ -29,6 +29,8 @@ export class World {
   readonly observer: Observer;
   readonly runners: SimRunner[] = [];
   latencyMs = 0.5;
+  /** Of the guests of runners that start from now on. */
+  memoryBytes = 64 * 1024;
   nowMs = 0;
   readonly #agenda: Happening[] = [];
   readonly #fingerprints = new Map<string, string>();
@@ -196,8 +198,8 @@ export class World {
 }
 
 /** Two runners, started one after the other, and paired. */
-export async function pairedWorld(seed = 1): Promise<World> {
-  const world = new World(seed);
+export async function pairedWorld(): Promise<World> {
+  const world = new World();
   world.start("a");
   await world.until("a lives", () => world.primary !== null);
   world.start("b");
