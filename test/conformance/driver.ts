@@ -33,7 +33,7 @@ import { floatArithmetic } from "./wasm-floats.ts";
 
 // Taken before the machine replaces it.
 const realNow = performance.now.bind(performance);
-const recordingMsMax = 60_000;
+const recordingMsMax = 240_000;
 const hashEverySteps = { tiny: 20, linux: 8_000 };
 
 const [mode, folder = "", guest = "", kindText, cmdline = ""] = process.argv.slice(2);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { guestCmdline, guestFolder, run } from "./processes.ts";
 
 const buildMsMax = 600_000;
-const runMsMax = 180_000;
+const runMsMax = 600_000;
 
 let guest = "";
 let cmdline = "";
