@@ -188,9 +188,12 @@ export class ConsoleClient {
 
   #onAttached(attempt: Try, position: number): void {
     if (attempt === this.#attached) return;
-    const wanted = this.#position;
-    if (wanted !== null && position > wanted) this.#options.onMissed?.(position - wanted);
-    if (wanted === null || position > wanted) this.#position = position;
+    // Without a position of our own, the first output tells where we begin.
+    const wanted = this.#position ?? position;
+    if (position > wanted) {
+      this.#options.onMissed?.(position - wanted);
+      this.#position = position;
+    }
     this.#attached = attempt;
     this.#heardMs = performance.now();
     for (const other of this.#tries) {
