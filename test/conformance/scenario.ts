@@ -36,7 +36,7 @@ export interface RecordedEntry {
   readonly moves: boolean;
 }
 
-export type RecordedInput =
+type RecordedInput =
   | { readonly kind: "start" }
   | {
       readonly kind: "type";
