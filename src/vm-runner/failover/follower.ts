@@ -109,7 +109,8 @@ function suspect(state: PairState, role: Follower, loss: string, turn: Turn): Pa
 function onRecordRead(state: PairState, role: Follower, turn: Turn): PairState {
   const { known } = state.view;
   const { nonce } = state.config;
-  if (known === null || known.primary === nonce) return state;
+  // Named primary, or the VM was stopped: the review sees to it.
+  if (known === null || known.primary === nonce || known.primary === null) return state;
   if (role.suspicion === null) {
     // The reading began before the change: once more, in a moment.
     return isBehind(state, role) ? { ...state, readAgainMs: turn.nowMs + recordRetryMs } : state;
