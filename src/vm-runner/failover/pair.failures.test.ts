@@ -247,6 +247,7 @@ test("a slow backup slows the primary, which gets its speed back afterwards", as
 
 test("the user switches the VM off: both halves stop, and nobody takes over", async () => {
   const world = await pairedWorld();
+  await world.run(300);
   world.at("a").input({ kind: "powerOff" });
   await world.until("both end", () => world.runners.every(({ exit }) => exit !== null));
   expect(world.runners.map(({ exit }) => exit?.reason)).toEqual(["stopped", "stopped"]);

@@ -1,0 +1,34 @@
+import { expect, test } from "@jest/globals";
+import { cpuLimitMin, lagTargetMs } from "../../shared/limits.ts";
+import { nextCpuLimit } from "./cpu-limit.ts";
+
+function settled(from: number, lagMs: number, catchingUp = false): number {
+  let share = from;
+  for (let i = 0; i < 100; i++) share = nextCpuLimit(share, lagMs, catchingUp);
+  return share;
+}
+
+test.each([
+  [1, 0, 1],
+  [1, lagTargetMs, 1],
+  [1, lagTargetMs + 1, 0.99],
+  [1, 1_000, 0.95],
+  [0.5, 0, 0.55],
+  [0.5, 1_000, 0.45],
+  [0.98, 0, 1],
+])("from share %f, a lag of %i ms leads to %f: a little at a time", (share, lagMs, next) => {
+  expect(nextCpuLimit(share, lagMs, false)).toBeCloseTo(next, 10);
+});
+
+test("the limit never stops the guest", () => {
+  expect(settled(1, 1e9)).toBeCloseTo(cpuLimitMin, 10);
+});
+
+test("for a candidate the guest keeps half its speed", () => {
+  expect(settled(1, 1e9, true)).toBeCloseTo(0.5, 10);
+  expect(settled(cpuLimitMin, 1e9, true)).toBeCloseTo(0.5, 10);
+});
+
+test("without lag the guest gets its whole speed back", () => {
+  expect(settled(cpuLimitMin, 0)).toBe(1);
+});

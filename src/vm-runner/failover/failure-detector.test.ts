@@ -1,0 +1,50 @@
+import { expect, test } from "@jest/globals";
+import { executionTimeoutMs, failureTimeoutMs, heartbeatIntervalMs } from "../../shared/limits.ts";
+import { excuseStandstill, lossOf, newWatch, type PeerWatch } from "./failure-detector.ts";
+
+const now = 100_000;
+const ago = (ms: number) => now - ms;
+const open = 2 * heartbeatIntervalMs + 1;
+
+test.each<[string, Partial<PeerWatch>, string | null]>([
+  ["a peer that was heard just now lives", {}, null],
+  ["silence up to the timeout is none", { heartbeatMs: ago(failureTimeoutMs) }, null],
+  ["no heartbeat", { heartbeatMs: ago(failureTimeoutMs + 1) }, "no heartbeat for 501 ms"],
+  [
+    "a silent log behind living heartbeats",
+    { logMs: ago(failureTimeoutMs + 1) },
+    "log silent for 501 ms",
+  ],
+  [
+    "a guest that executes nothing",
+    { executionMs: ago(executionTimeoutMs + 1) },
+    "executed nothing for 3001 ms",
+  ],
+  ["a connection that closed just now may be made again", { closedMs: ago(0) }, null],
+  [
+    "a refused connection is a loss at once",
+    { closedMs: ago(0), refused: true },
+    "connection closed and refused",
+  ],
+  ["closed, and a heartbeat since: wait", { closedMs: ago(open) }, null],
+  [
+    "closed, and no heartbeat since",
+    { closedMs: ago(open), heartbeatMs: ago(open) },
+    "connection closed and no heartbeat since",
+  ],
+  ["closed for too long", { closedMs: ago(failureTimeoutMs + 1) }, "connection closed for 501 ms"],
+])("%s", (_, but, loss) => {
+  expect(lossOf({ ...newWatch(now), ...but }, now)).toBe(loss);
+});
+
+test("after a standstill of its own a runner gives the other its full time again", () => {
+  const old: PeerWatch = { ...newWatch(0), closedMs: 0 };
+  expect(lossOf(old, now)).not.toBeNull();
+  expect(lossOf(excuseStandstill(old, now), now)).toBeNull();
+  expect(lossOf(excuseStandstill(old, now), now + failureTimeoutMs + 1)).not.toBeNull();
+});
+
+test("a standstill excuses no refusal", () => {
+  const refused: PeerWatch = { ...newWatch(0), closedMs: 0, refused: true };
+  expect(lossOf(excuseStandstill(refused, now), now)).toBe("connection closed and refused");
+});

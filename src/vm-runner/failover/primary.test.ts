@@ -1,0 +1,219 @@
+import { expect, test } from "@jest/globals";
+import {
+  type After,
+  ack,
+  after,
+  executor,
+  followerOfMine,
+  me,
+  nowMs,
+  peer,
+  primary,
+  printed,
+  record,
+  recorded,
+  stateOf,
+} from "../../../test/pair-states.ts";
+import type { RecordRequest, VmRecord } from "../../shared/protocol/record.ts";
+import type { Leaving, PairInput, Primary } from "./pair-types.ts";
+import { possibleBackups, type RunnerRequest } from "./record-view.ts";
+
+const tick: PairInput = { kind: "tick" };
+const alone = record(4, me);
+const paired = record(4, me, peer);
+
+function having(
+  kind: "catchingUp" | "gated" | "paired" | "dismissed" | "lost",
+  acked = 9,
+): Primary {
+  return primary({
+    follower: followerOfMine({ kind }, { acked, link: kind === "lost" ? null : 1 }),
+  });
+}
+
+function answered(kind: RunnerRequest["kind"], now: VmRecord): PairInput {
+  // SAFETY: the core looks at the record of an answer, not at what was asked.
+  const request = { kind, vm: "vm-1", runner: me, backup: peer, epoch: now.epoch - 1 } as Extract<
+    RecordRequest,
+    RunnerRequest
+  >;
+  return { kind: "answer", request, outcome: { kind: "granted", record: now } };
+}
+
+test.each<[string, Primary, VmRecord, number[]]>([
+  ["alone: at once", primary(), alone, [10]],
+  ["with a candidate that executes the log: at once", having("catchingUp"), alone, [10]],
+  ["with a candidate about to be named: not before it acknowledges", having("gated"), alone, []],
+  ["paired: not before the backup acknowledges", having("paired"), paired, []],
+  ["with a lost backup: not before 'alone' is granted", having("lost"), paired, []],
+  ["just handed to: not before the old primary acknowledges", having("dismissed"), paired, []],
+  ["beside a backup it does not know: not at all", primary(), record(4, me, "x"), []],
+])("an output leaves %s", (_, role, known, released) => {
+  expect(after(role, known, recorded(10), printed(10)).released).toEqual(released);
+});
+
+test("an output leaves with the acknowledgement of its own entry, not with an earlier one", () => {
+  const held = after(
+    having("paired"),
+    paired,
+    recorded(10),
+    printed(10),
+    recorded(11),
+    printed(11),
+  );
+  expect(held.step([ack(9)]).released).toEqual([]);
+  expect(held.step([ack(10)]).released).toEqual([10]);
+  expect(held.step([ack(11)]).released).toEqual([10, 11]);
+});
+
+test("an output waits for everybody whom an unsettled 'pair' could have named", () => {
+  const asked = after(having("gated"), alone, tick, { kind: "noAnswer" });
+  expect(asked.asked).toEqual(["pair"]);
+  const lost = asked.step([{ kind: "message", link: 1, message: bye }, recorded(10), printed(10)]);
+  expect(lost.role).toMatchObject({ follower: null });
+  expect([...(possibleBackups(lost.state.view, me) ?? [])]).toEqual([peer]);
+  expect(lost.released).toEqual([]);
+  expect(lost.step([{ kind: "recordRead", record: alone }]).released).toEqual([]);
+  const settled = lost.step([tick], nowMs + 50);
+  expect(settled.asked).toEqual(["pair", "alone"]);
+  expect(settled.step([answered("alone", record(5, me))]).released).toEqual([10]);
+});
+
+const bye = { kind: "bye", reason: "stopping", message: "" } as const;
+
+test("while a hand-over is unsettled nothing leaves", () => {
+  const leaving: Leaving = { kind: "draining", next: 10 };
+  const asked = after({ ...having("paired"), leaving }, paired, tick, { kind: "noAnswer" });
+  expect(asked.asked).toEqual(["handover"]);
+  const printing = asked.step([recorded(10), printed(10), ack(10)]);
+  expect(printing.released).toEqual([]);
+});
+
+test.each<[string, Primary, VmRecord, string[]]>([
+  ["alone, nothing", primary(), alone, []],
+  ["for a candidate that executes the log, nothing", having("catchingUp"), alone, []],
+  ["for one that has acknowledged all that was seen, 'pair'", having("gated"), alone, ["pair"]],
+  [
+    "for one that has not, nothing",
+    { ...having("gated", 7), hold: { held: [], heldBytes: 0, released: 8 } },
+    alone,
+    [],
+  ],
+  ["paired, nothing", having("paired"), paired, []],
+  ["with a lost backup, 'alone'", having("lost"), paired, ["alone"]],
+  ["with the old primary as backup, 'alone'", having("dismissed"), paired, ["alone"]],
+  [
+    "beside a backup that is not its follower, 'alone'",
+    having("gated"),
+    record(4, me, "x"),
+    ["alone"],
+  ],
+  ["switched off, 'stop'", primary({ poweredOff: 9 }), alone, ["stop"]],
+  [
+    "switched off with a lost backup, first 'alone'",
+    { ...having("lost"), poweredOff: 9 },
+    paired,
+    ["alone"],
+  ],
+])("it asks: %s", (_, role, known, asked) => {
+  expect(after(role, known, tick).asked).toEqual(asked);
+});
+
+test("switched off, it asks for 'stop' only when everything printed has left", () => {
+  const off = after(
+    having("paired"),
+    paired,
+    recorded(10),
+    printed(10),
+    executor({ kind: "poweredOff", index: 10 }),
+  );
+  expect(off.asked).toEqual([]);
+  const gone = off.step([ack(10)]);
+  expect(gone.released).toEqual([10]);
+  expect(gone.asked).toEqual(["stop"]);
+  const stopped = gone.step([answered("stop", record(5, null))]);
+  expect(stopped.exit).toBe("stopped");
+  expect(stopped.sent.at(-1)).toBe("bye");
+});
+
+test.each([
+  ["the backup took over", record(5, peer), "superseded"],
+  ["others live", record(6, "x", "y"), "superseded"],
+  ["it is named backup and never handed over", record(5, peer, me), "superseded"],
+  ["the VM was stopped", record(5, null), "stopped"],
+])("it ends when the record says that %s, and lets out nothing more", (_, known, exit) => {
+  const held = after(having("paired"), paired, recorded(10), printed(10));
+  const ended = held.step([{ kind: "recordRead", record: known }, ack(10)]);
+  expect(ended.exit).toBe(exit);
+  expect(ended.released).toEqual([]);
+});
+
+function leave(role: Primary, ...inputs: PairInput[]): After {
+  return after(role, paired, { kind: "terminate" }, ...inputs);
+}
+
+test("told to leave it stops at an entry, waits until the backup executed all, and asks", () => {
+  const paused = leave(having("paired"), recorded(10), executor({ kind: "paused", next: 11 }));
+  expect(paused.commands).toEqual(["pause"]);
+  expect(paused.asked).toEqual([]);
+  const drained = paused.step([ack(10, 9)]);
+  expect(drained.asked).toEqual([]);
+  expect(drained.step([ack(10, 10)]).asked).toEqual(["handover"]);
+});
+
+test("handed over, it follows its successor, tells it so, and gets its full speed back", () => {
+  const role = {
+    ...having("paired"),
+    cpuLimit: 0.5,
+    leaving: { kind: "draining", next: 10 },
+  } as const;
+  const swapped = after(role, paired, tick, answered("handover", record(5, peer, me)));
+  expect(swapped.role).toMatchObject({ kind: "follower", leaving: true, received: 9, link: 1 });
+  expect(swapped.sent).toEqual(["recordChanged"]);
+  expect(swapped.commands).toContain("cpuLimit");
+});
+
+test("a hand-over whose backup dies is given up, and the guest goes on until it can be switched off", () => {
+  const role = { ...having("lost"), leaving: { kind: "draining", next: 10 } } as const;
+  const again = after(role, paired, tick, answered("alone", record(5, me)));
+  expect(again.commands).toEqual(["record"]);
+  expect(again.step([tick]).of("executor").at(-1)?.command).toMatchObject({
+    kind: "input",
+    input: { kind: "powerOff" },
+  });
+});
+
+test("told to leave alone, it switches the guest off once", () => {
+  const off = after(primary(), alone, { kind: "terminate" }, tick, { kind: "terminate" }, tick);
+  expect(off.commands).toEqual(["input"]);
+});
+
+test("told to leave before it is live, it waits until it is", () => {
+  const waiting = after(primary({ live: false }), alone, { kind: "terminate" }, tick);
+  expect(waiting.commands).toEqual([]);
+  expect(waiting.step([executor({ kind: "live", next: 10 })]).commands).toEqual(["input"]);
+});
+
+test.each([
+  ["console input", { kind: "consoleInput", input: { kind: "powerOff" } }],
+  ["the power button", { kind: "powerOff" }],
+] as [string, PairInput][])("%s goes to the guest", (_, input) => {
+  expect(after(primary(), alone, input).commands).toEqual(["input"]);
+});
+
+test("a connection that it dialled in an earlier role is hung up", () => {
+  expect(after(primary(), alone, { kind: "dialled", link: 8 }).of("hangUp")[0]?.link).toBe(8);
+});
+
+test.each([
+  ["diverged", { kind: "diverged", index: 9, what: "eax" }],
+  ["trapped", { kind: "trapped", index: 9, message: "ud2" }],
+] as const)("%s, it stops", (exit, event) => {
+  expect(after(having("paired"), paired, executor(event)).exit).toBe(exit);
+});
+
+test("a stopped runner hears and does nothing", () => {
+  const role = { kind: "stopped", reason: "stopped", message: "" } as const;
+  const inputs: PairInput[] = [tick, printed(3), { kind: "recordRead", record: alone }];
+  expect(after(role, alone, ...inputs)).toMatchObject({ state: stateOf(role, alone), effects: [] });
+});
