@@ -4,6 +4,7 @@
  * missing, or a position at which two lives showed different bytes.
  */
 import tls from "node:tls";
+import { expect } from "@jest/globals";
 import { pskClientOptions } from "../../src/platform/psk.ts";
 import { FrameReader, frame } from "../../src/shared/framing.ts";
 import {
@@ -14,7 +15,7 @@ import {
 } from "../../src/shared/protocol/console.ts";
 import type { PairProcesses } from "./pair-processes.ts";
 
-const retryMs = 25;
+const retryMs = 100;
 /** Typed without waiting for the guest; each line is so long. */
 const lineBytes = 12;
 
@@ -55,10 +56,6 @@ export class ConsoleJudge {
     this.type(nextLetter(this.#typed.length));
   }
 
-  stopTyping(): void {
-    this.#typing = false;
-  }
-
   close(): void {
     this.#closed = true;
     for (const { socket } of this.#attached.values()) socket.destroy();
@@ -82,6 +79,17 @@ export class ConsoleJudge {
       "everything typed is echoed",
       () => readTiny(this.#shown).echoed.length >= this.#typed.length,
     );
+  }
+
+  /** The tiny guest: waits for the echo of all that was typed, then judges all that was shown. */
+  async expectWhole(): Promise<void> {
+    this.#typing = false;
+    await this.untilEchoed();
+    await this.untilMore();
+    const { ticks, echoed } = readTiny(this.#shown);
+    expect(this.problems).toEqual([]);
+    expect(echoed).toBe(this.#typed.toUpperCase());
+    expect(ticks).toEqual(ticks.map((_, i) => i + 1));
   }
 
   #connect(port: number): void {
@@ -167,7 +175,7 @@ function nextLetter(position: number): string {
 }
 
 /** What the tiny guest printed: the numbers of its ticks, and the echo with everything else cut. */
-export function readTiny(shown: string): { ticks: number[]; sums: number; echoed: string } {
+function readTiny(shown: string): { ticks: number[]; sums: number; echoed: string } {
   const ticks = [...shown.matchAll(/tick (\d+)\n/g)].map((match) => Number(match[1]));
   const sums = [...shown.matchAll(/sum [0-9a-f]{8}\n/g)].length;
   const echoed = shown.replaceAll(/tiny ready\n|tick \d+\n|sum [0-9a-f]{8}\n/g, "");

@@ -1,6 +1,6 @@
 /** A pair of processes whose halves die, freeze and lose sight of each other. */
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { ConsoleJudge, readTiny } from "./pair-console.ts";
+import { ConsoleJudge } from "./pair-console.ts";
 import { PairProcesses, type TestRunner } from "./pair-processes.ts";
 
 jest.setTimeout(180_000);
@@ -31,7 +31,7 @@ test("a killed primary is replaced without a lost, repeated or changed byte, aga
     const restarted = await pair.restart(backup, primary.place);
     [primary, backup] = [backup, restarted];
   }
-  await expectWholeConsole();
+  await console.expectWhole();
   expect(await pair.record()).toMatchObject({
     primary: primary.nonce,
     backup: backup.nonce,
@@ -47,7 +47,7 @@ test("a primary whose backup is killed goes on alone and pairs with a restarted 
   await pair.untilAlone(primary);
   await console.untilMore();
   const restarted = await pair.restart(primary, backup.place);
-  await expectWholeConsole();
+  await console.expectWhole();
   expect(await pair.record()).toMatchObject({
     primary: primary.nonce,
     backup: restarted.nonce,
@@ -65,7 +65,7 @@ test("a frozen primary is replaced; thawed, it ends superseded and shows nothing
   primary.process.thaw();
   expect(await primary.process.exitCode()).toBe(superseded);
   await pair.restart(backup, primary.place);
-  await expectWholeConsole();
+  await console.expectWhole();
   expect(await pair.record()).toMatchObject({ primary: backup.nonce, takeovers: 1 });
 });
 
@@ -79,7 +79,7 @@ test("a frozen backup is given up; thawed, it ends superseded", async () => {
   backup.process.thaw();
   expect(await backup.process.exitCode()).toBe(superseded);
   await pair.restart(primary, backup.place);
-  await expectWholeConsole();
+  await console.expectWhole();
   expect(await pair.record()).toMatchObject({ primary: primary.nonce, takeovers: 0 });
 });
 
@@ -94,7 +94,7 @@ test("with both halves frozen at once and thawed, exactly one life goes on", asy
   backup.process.thaw();
   await pair.until("the console goes on", () => console.shown.length > silent + 100);
   await expectOneLife(primary, backup);
-  await expectWholeConsole();
+  await console.expectWhole();
 });
 
 test("with both halves killed at once, a new runner waits and does not invent a life", async () => {
@@ -128,7 +128,7 @@ test("a take-over waits for an arbiter that is down, and goes on when it is back
   await pair.startArbiter();
   await pair.untilAlone(backup);
   await pair.until("the console goes on", () => console.shown.length > shown);
-  await expectWholeConsole();
+  await console.expectWhole();
 });
 
 test("a pair runs on while the arbiter is down", async () => {
@@ -137,7 +137,7 @@ test("a pair runs on while the arbiter is down", async () => {
   console.startTyping();
   await console.untilMore(10);
   expect(await primary.status()).toMatchObject({ role: "primary", backup: backup.nonce });
-  await expectWholeConsole();
+  await console.expectWhole();
 });
 
 /** One of the two was superseded or none: the record names who lives, and only that one is live. */
@@ -150,15 +150,4 @@ async function expectOneLife(...runners: readonly TestRunner[]): Promise<void> {
     );
     return named && states.filter((s) => s?.live).length === 1;
   });
-}
-
-/** Stops typing, waits for the echo of all of it, and judges everything that was ever shown. */
-async function expectWholeConsole(): Promise<void> {
-  console.stopTyping();
-  await console.untilEchoed();
-  await console.untilMore();
-  const { ticks, echoed } = readTiny(console.shown);
-  expect(console.problems).toEqual([]);
-  expect(echoed).toBe(console.typed.toUpperCase());
-  expect(ticks).toEqual(ticks.map((_, i) => i + 1));
 }
