@@ -1,0 +1,178 @@
+/**
+ * An arbiter and runners from built code, each half pinned to a core of its own. `lockstep up` does
+ * the same for users; a benchmark also wants to choose cores, freeze halves and start with one.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { ConsoleClient } from "../src/cli/console-client.ts";
+import { freePort } from "../src/cli/pair/free-port.ts";
+import { readStatus } from "../src/cli/pair/runner-client.ts";
+import { createKeyFile } from "../src/platform/key-file.ts";
+import type { RunnerStatus } from "../src/shared/protocol/status.ts";
+import { ArbiterClient } from "../src/vm-runner/host/arbiter-client.ts";
+import { type Child, firstLine, killed, startPinned } from "./processes.ts";
+import { until } from "./waiting.ts";
+
+export interface PairOptions {
+  readonly guest: string;
+  readonly memoryMiB: number;
+  /** Of the two halves. */
+  readonly cores: readonly [number, number];
+}
+
+const host = "127.0.0.1";
+/** The command as built; another build of it may be measured instead. */
+const program =
+  process.env["LOCKSTEP_BENCH_PROGRAM"] ??
+  fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+const temporary = mkdtempSync(path.join(os.tmpdir(), "lockstep-bench-"));
+
+/** Keys and records of this benchmark's VMs. */
+export function removeFiles(): void {
+  rmSync(temporary, { recursive: true, force: true });
+}
+
+/** One half's place; the process in it changes. */
+export interface Half {
+  readonly core: number;
+  readonly channel: { readonly host: string; readonly port: number };
+  readonly http: { readonly host: string; readonly port: number };
+  child: Child | null;
+}
+
+export class PinnedPair {
+  readonly halves: readonly [Half, Half];
+  readonly vm: string;
+  readonly #options: PairOptions;
+  readonly #key: Uint8Array;
+  readonly #keyFile: string;
+  readonly #arbiter: Child;
+  readonly #arbiterPort: number;
+
+  private constructor(options: PairOptions, parts: Made) {
+    this.#options = options;
+    this.halves = parts.halves;
+    this.vm = parts.vm;
+    this.#key = parts.key;
+    this.#keyFile = parts.keyFile;
+    this.#arbiter = parts.arbiter;
+    this.#arbiterPort = parts.arbiterPort;
+  }
+
+  /** The arbiter serves and the VM's record is made; no half runs. */
+  static async create(options: PairOptions): Promise<PinnedPair> {
+    const vm = randomUUID();
+    const data = path.join(temporary, vm);
+    mkdirSync(data);
+    const keyFile = path.join(temporary, `${vm}.key`);
+    const key = createKeyFile(keyFile);
+    const where = ["--listen", `${host}:0`, "--data", data, "--key", keyFile, "--vm", vm];
+    const arbiter = startPinned(options.cores[1], [
+      program,
+      "arbiter",
+      ...where,
+      "--exit-with-parent",
+    ]);
+    const { port: arbiterPort }: { port: number } = JSON.parse(await firstLine(arbiter));
+    arbiter.stdout.resume();
+    const client = new ArbiterClient({ host, port: arbiterPort, vm, key, timeoutMs: 10_000 });
+    const created = await client.apply({ kind: "create", vm });
+    client.close();
+    if (created.kind !== "granted") throw new Error(`no record: ${JSON.stringify(created)}`);
+    const halves = [await makeHalf(options.cores[0]), await makeHalf(options.cores[1])] as const;
+    return new PinnedPair(options, { vm, key, keyFile, arbiter, arbiterPort, halves });
+  }
+
+  /** Both halves run and the pair is redundant; the first half is the primary. */
+  static async start(options: PairOptions): Promise<PinnedPair> {
+    const pair = await PinnedPair.create(options);
+    await pair.startHalf(0);
+    await until("the first half is alone and live", () => pair.livePrimary());
+    await pair.startHalf(1);
+    await pair.redundant();
+    return pair;
+  }
+
+  /** Resolves when the runner serves. */
+  async startHalf(index: 0 | 1): Promise<void> {
+    const half = this.halves[index];
+    const peer = this.halves[index === 0 ? 1 : 0];
+    const { guest, memoryMiB } = this.#options;
+    const address = ({ port }: { readonly port: number }) => `${host}:${port}`;
+    const child = startPinned(half.core, [
+      ...[program, "runner", "--vm", this.vm, "--guest", guest, "--memory", String(memoryMiB)],
+      ...["--listen", address(half.channel), "--peer", address(peer.channel)],
+      ...["--http", address(half.http), "--arbiter", address({ port: this.#arbiterPort })],
+      ...["--key", this.#keyFile, "--exit-with-parent"],
+    ]);
+    half.child = child;
+    child.once("exit", () => {
+      if (half.child === child) half.child = null;
+    });
+    await firstLine(child);
+    child.stdout.resume();
+  }
+
+  /** A console client, which follows the primary. */
+  console(
+    onOutput: (bytes: Uint8Array) => void,
+    onMissed?: (bytes: number) => void,
+  ): ConsoleClient {
+    return new ConsoleClient({
+      vm: this.vm,
+      key: this.#key,
+      endpoints: this.halves.map(({ channel }) => channel),
+      position: null,
+      onOutput,
+      ...(onMissed === undefined ? {} : { onMissed }),
+    });
+  }
+
+  /** The half that is primary and records now, with its status. */
+  async livePrimary(): Promise<{ half: Half; index: 0 | 1; status: RunnerStatus } | null> {
+    for (const index of [0, 1] as const) {
+      const half = this.halves[index];
+      const status = await statusOf(half);
+      if (status?.role === "primary" && status.live) return { half, index, status };
+    }
+    return null;
+  }
+
+  /** Resolves when a backup is named, with the primary. */
+  redundant(): ReturnType<PinnedPair["livePrimary"]> {
+    return until("the pair is redundant", async () => {
+      const primary = await this.livePrimary();
+      return primary === null || primary.status.backup === null ? null : primary;
+    });
+  }
+
+  async close(): Promise<void> {
+    const children = [...this.halves.map(({ child }) => child), this.#arbiter];
+    await Promise.all(children.map((child) => (child === null ? undefined : killed(child))));
+  }
+}
+
+interface Made {
+  readonly vm: string;
+  readonly key: Uint8Array;
+  readonly keyFile: string;
+  readonly arbiter: Child;
+  readonly arbiterPort: number;
+  readonly halves: readonly [Half, Half];
+}
+
+async function makeHalf(core: number): Promise<Half> {
+  const [channel, http] = [
+    { host, port: await freePort() },
+    { host, port: await freePort() },
+  ];
+  return { core, channel, http, child: null };
+}
+
+/** Null for a half that has no process, or one that does not answer (a frozen one, say). */
+export async function statusOf({ child, http }: Half): Promise<RunnerStatus | null> {
+  return child === null ? null : readStatus(http);
+}
