@@ -24,7 +24,7 @@ export interface ReplayEnd {
   readonly truncated: boolean;
 }
 
-export interface ReplayFailure {
+interface ReplayFailure {
   readonly kind: "diverged" | "trapped";
   readonly index: StepIndex;
   readonly what: string;

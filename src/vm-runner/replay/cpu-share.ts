@@ -21,12 +21,12 @@ export class CpuShare {
     this.#budgetUs -= us;
   }
 
-  /** Real microseconds until the next step may run; 0: now. */
+  /** Whole microseconds of real time until the next step may run; 0: now. */
   waitUs(nowUs: number): number {
     const earned = Math.max(0, nowUs - this.#lastUs) * this.#share;
     this.#lastUs = nowUs;
     this.#budgetUs = Math.min(windowUs * this.#share, this.#budgetUs + earned);
     if (this.#share >= 1) this.#budgetUs = Math.max(0, this.#budgetUs);
-    return this.#budgetUs >= 0 ? 0 : -this.#budgetUs / this.#share;
+    return this.#budgetUs >= 0 ? 0 : Math.ceil(-this.#budgetUs / this.#share);
   }
 }

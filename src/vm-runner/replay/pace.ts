@@ -46,12 +46,12 @@ export class Pace {
     return Math.max(timeUs, Math.floor(Math.min(this.#goal(nowUs), reachable)));
   }
 
-  /** Real microseconds until the guest at `timeUs` may have slept for `sleepUs`; 0: now. */
+  /** Whole microseconds of real time until the guest at `timeUs` may have slept for `sleepUs`; 0: now. */
   waitUs(nowUs: number, timeUs: VirtualUs, sleepUs: number): number {
     const untilGoal = timeUs + sleepUs - this.#goal(nowUs);
-    if (sleepUs === 0) return untilGoal > aheadMaxUs ? untilGoal : 0;
+    if (sleepUs === 0) return untilGoal > aheadMaxUs ? Math.ceil(untilGoal) : 0;
     const untilReachable = sleepUs / catchUpSpeed - (nowUs - this.#lastRealUs);
-    return Math.max(0, untilGoal, untilReachable);
+    return Math.ceil(Math.max(0, untilGoal, untilReachable));
   }
 
   #goal(nowUs: number): VirtualUs {
