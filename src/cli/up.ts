@@ -17,8 +17,8 @@ interface Flags {
   readonly name: string;
   readonly guest: string;
   readonly memory: number;
-  /** Null: no web page; 0: any free port. */
-  readonly web: number | null;
+  /** 0: any free port. */
+  readonly web: number | "off";
   readonly detachKey: DetachKey;
 }
 
@@ -40,8 +40,8 @@ export function upCommand(): Command {
     .action((flags: Flags) => runCommand("up", () => run(flags)));
 }
 
-function parseWeb(text: string): number | null {
-  if (text === "off") return null;
+function parseWeb(text: string): number | "off" {
+  if (text === "off") return text;
   const port = Number(text);
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
   throw new InvalidArgumentError('expected a port from 0 to 65535, or "off"');
@@ -51,7 +51,7 @@ async function run(flags: Flags): Promise<number> {
   const { name, guest, memory } = flags;
   checkName(name);
   requireFreeName(name);
-  const web = flags.web === null ? null : await openWebPage(flags.web);
+  const web = flags.web === "off" ? null : await openWebPage(flags.web);
   try {
     await prepareGuest(guest, memory, (text) => say(text));
     return await runPair(flags, web);

@@ -88,7 +88,8 @@ test(
     await up.says(/the pair is redundant/);
     const console = sandbox.start("console");
     await console.says(/tick 1\d/);
-    const letters = "abcdefghijklmnopqrstuvwxyz".repeat(4);
+    // Without b and q, which are commands to this guest.
+    const letters = "acdefghijklmnoprstuvwxyz".repeat(4);
     for (const [i, letter] of [...letters].entries()) {
       console.child.stdin?.write(letter);
       if (i === 40) await sandbox.run("kill", "primary");
