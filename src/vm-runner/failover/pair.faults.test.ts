@@ -1,8 +1,9 @@
 import { expect, test } from "@jest/globals";
 import { type Ending, runWithDeaths, runWithFaults } from "../../../test/pair-faults.ts";
+import { coverage } from "../../../test/pair-world.ts";
 
 /** To repeat one run: SEED=17 RUNS=1. */
-const runs = Number(process.env["RUNS"] ?? 80);
+const runs = Number(process.env["RUNS"] ?? 60);
 const first = Number(process.env["SEED"] ?? 1);
 const boundMs = 300_000;
 
@@ -36,3 +37,21 @@ test(
   },
   boundMs,
 );
+
+/** Fewer runs, to repeat one, need not come everywhere. */
+(runs < 60 ? test.skip : test)("the runs above come to the rare places, too", () => {
+  expect([...coverage]).toEqual(
+    expect.arrayContaining([
+      "candidate: executor restored",
+      "candidate: noAnswer",
+      "follower: message refuse",
+      "follower: recordUnreadable",
+      "primary: executor paused",
+      "primary: executor poweredOff",
+      "primary: message bye",
+      "primary: noAnswer",
+      "takingOver: executor output",
+      "takingOver: noAnswer",
+    ]),
+  );
+});

@@ -44,6 +44,12 @@ test.each<[string, Primary, VmRecord, number[]]>([
   ["alone: at once", primary(), alone, [10]],
   ["with a candidate that executes the log: at once", having("catchingUp"), alone, [10]],
   ["with a candidate about to be named: not before it acknowledges", having("gated"), alone, []],
+  [
+    "with a candidate that is to be named and not yet asked for: not either",
+    { ...having("gated", 7), hold: { held: [], heldBytes: 0, released: 8 } },
+    alone,
+    [],
+  ],
   ["paired: not before the backup acknowledges", having("paired"), paired, []],
   ["with a lost backup: not before 'alone' is granted", having("lost"), paired, []],
   ["just handed to: not before the old primary acknowledges", having("dismissed"), paired, []],
