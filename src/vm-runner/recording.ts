@@ -2,12 +2,12 @@
  * Records one machine into a log file, without a pair: the file stands where the backup would. An
  * output is shown only when its batch was written.
  */
-import { randomBytes } from "node:crypto";
 import { type ResolvedGuest, resolveGuest } from "./host/guest.ts";
 import { LogFileWriter } from "./host/log-file.ts";
+import { startInput } from "./host/start-input.ts";
 import { startVmThread, type VmThread } from "./host/vm-thread.ts";
 import type { ExecutorEvent, RunnerOutput } from "./replay/executor-protocol.ts";
-import type { LogInput, StartInput, StepIndex } from "./replay/log-entry.ts";
+import type { LogInput, StepIndex } from "./replay/log-entry.ts";
 
 export interface RecordingOptions {
   /** "default", "tiny" or a directory. */
@@ -65,7 +65,7 @@ class Session {
       this.#reject = reject;
     });
     this.thread = startVmThread({ ...guest, onEvents: (events) => this.#onEvents(events) });
-    this.thread.command({ kind: "record", inputs: [startInput(guest.startUs)] });
+    this.thread.command({ kind: "record", inputs: [startInput()] });
   }
 
   #onEvents(events: readonly ExecutorEvent[]): void {
@@ -109,13 +109,4 @@ class Session {
     this.#log.finish();
     this.thread.terminate().then(() => this.#resolve(end), this.#reject);
   }
-}
-
-/** What makes this VM itself: its own seed, MAC and clock. */
-function startInput(startUs: number): StartInput {
-  const mac = randomBytes(6);
-  // Locally administered, and no multicast address (IEEE 802).
-  mac[0] = ((mac[0] ?? 0) & 0xfc) | 0x02;
-  const wallClockMs = Math.floor(Date.now() - startUs / 1000);
-  return { kind: "start", seed: randomBytes(32), mac, wallClockMs };
 }

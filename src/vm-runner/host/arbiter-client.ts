@@ -16,6 +16,8 @@ export interface NoAnswer {
   readonly kind: "no answer";
   /** One sentence that says why. */
   readonly message: string;
+  /** The arbiter has another key for this VM, or none: asked again, it would say the same. */
+  readonly wrongKey: boolean;
 }
 
 /** `record` null: there is none. */
@@ -83,8 +85,8 @@ export class ArbiterClient {
     return this.#noAnswer(`answered ${answer.status} ${JSON.stringify(answer.body)}`);
   }
 
-  #noAnswer(why: string): NoAnswer {
-    return { kind: "no answer", message: `arbiter ${this.#place()} ${why}` };
+  #noAnswer(why: string, wrongKey = false): NoAnswer {
+    return { kind: "no answer", message: `arbiter ${this.#place()} ${why}`, wrongKey };
   }
 
   #place(): string {
@@ -105,7 +107,7 @@ export class ArbiterClient {
       // SAFETY: `send` rejects with the errors of Node's sockets and of JSON alone.
       const failure = error as Error & { code?: unknown };
       if (!isWrongKey(failure)) return this.#noAnswer(`did not answer: ${failure.message}`);
-      return this.#noAnswer(`has another key than ours for VM ${this.#address.vm}, or none`);
+      return this.#noAnswer(`has another key than ours for VM ${this.#address.vm}, or none`, true);
     }
   }
 }

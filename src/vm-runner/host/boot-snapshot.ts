@@ -23,8 +23,6 @@ export interface BootSnapshotOptions {
 
 export interface BootSnapshot {
   readonly file: string;
-  /** The machine's clock in it. */
-  readonly timeUs: number;
   /** Of the whole state in it. */
   readonly sha256: string;
 }
@@ -64,8 +62,8 @@ async function check(file: string): Promise<BootSnapshot | null> {
 }
 
 async function read(file: string): Promise<BootSnapshot> {
-  const { timeUs, stateSha256 } = await checkBootSnapshot(file);
-  return { file, timeUs, sha256: stateSha256 };
+  const { stateSha256 } = await checkBootSnapshot(file);
+  return { file, sha256: stateSha256 };
 }
 
 function boot(file: string, { images, compiled, onProgress }: BootSnapshotOptions): Promise<void> {

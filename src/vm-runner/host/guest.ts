@@ -12,8 +12,6 @@ export interface ResolvedGuest {
   readonly fingerprint: MachineFingerprint;
   /** Where a VM that was never started begins. */
   readonly origin: MachineOrigin;
-  /** The machine's clock there. */
-  readonly startUs: number;
   /** SHA-256 of the boot snapshot's state; null for a machine that is switched on. */
   readonly bootSha256: string | null;
 }
@@ -33,9 +31,9 @@ export async function resolveGuest(
   const [compiled, fingerprint] = await Promise.all([compileV86(), machineFingerprint(images)]);
   const machine = { images, compiled, fingerprint };
   if (!sharedBoot) {
-    return { ...machine, origin: { kind: "powerOn" }, startUs: 0, bootSha256: null };
+    return { ...machine, origin: { kind: "powerOn" }, bootSha256: null };
   }
-  const { file, timeUs, sha256 } = await bootSnapshot({ ...machine, onProgress });
+  const { file, sha256 } = await bootSnapshot({ ...machine, onProgress });
   const origin: MachineOrigin = { kind: "bootSnapshot", file };
-  return { ...machine, origin, startUs: timeUs, bootSha256: sha256 };
+  return { ...machine, origin, bootSha256: sha256 };
 }

@@ -2,7 +2,6 @@
  * The shell of the pair: hands inputs with their time to the core (failover/pair.ts) and performs
  * the effects it returns. It decides nothing.
  */
-import { randomBytes } from "node:crypto";
 import type { Logger } from "../../platform/logging.ts";
 import { unreachable } from "../../shared/assert.ts";
 import { initialState, step } from "../failover/pair.ts";
@@ -14,12 +13,12 @@ import type {
   PairState,
 } from "../failover/pair-types.ts";
 import type { ExecutorCommand, ExecutorEvent } from "../replay/executor-protocol.ts";
-import type { StartInput } from "../replay/log-entry.ts";
 import type { ConsoleServer } from "../wire/console-server.ts";
 import type { Endpoint } from "../wire/endpoint.ts";
 import type { Heartbeats } from "../wire/heartbeats.ts";
 import type { ArbiterClient } from "./arbiter-client.ts";
 import type { RunnerMeter } from "./runner-meter.ts";
+import { startInput } from "./start-input.ts";
 import type { MachineOrigin, VmThread } from "./vm-thread.ts";
 
 /** How often the core is told the time. */
@@ -158,6 +157,7 @@ export class Runner {
         return;
       }
       this.#warn(`no answer to ${request.kind}: ${answer.message}`);
+      if (answer.wrongKey) this.feed({ kind: "wrongKey", message: answer.message });
       this.feed({ kind: "noAnswer" });
     });
   }
@@ -169,6 +169,7 @@ export class Runner {
         return;
       }
       this.#warn(`the record cannot be read: ${answer.message}`);
+      if (answer.wrongKey) this.feed({ kind: "wrongKey", message: answer.message });
       this.feed({ kind: "recordUnreadable" });
     });
   }
@@ -189,16 +190,4 @@ export class Runner {
     heartbeats.setEpoch(report.record.epoch);
     if (report.record.primary !== config.nonce) console.resign();
   }
-}
-
-/** What makes a VM itself, on its first start: see replay/log-entry.ts. */
-function startInput(): StartInput {
-  return { kind: "start", seed: randomBytes(32), mac: localMac(), wallClockMs: Date.now() };
-}
-
-/** A random address, marked as locally administered and for one receiver (IEEE 802, 8.2.2). */
-function localMac(): Uint8Array {
-  const mac = randomBytes(6);
-  mac[0] = ((mac[0] ?? 0) & 0xfc) | 0x02;
-  return mac;
 }
