@@ -21,7 +21,7 @@ export const exitCodes = {
   noRecord: 9,
   /** The guest, or a device of it, stopped the machine: the same entry stops every runner. */
   trapped: 10,
-  /** The peer is of another VM or another version. */
+  /** The peer is of another VM or another version, or it or the arbiter has another key. */
   refused: 11,
   /** A log whose end is missing; everything in it was replayed and is equal. */
   truncatedLog: 12,

@@ -143,6 +143,7 @@ function channelEvents(feed: (input: PairInput) => void, meter: RunnerMeter, log
       logger.debug({ problem }, "dial failed");
       feed({ kind: "dialFailed", refused });
     },
+    onWrongKey: (message: string) => feed({ kind: "wrongKey", message }),
     onChunkSent: (id: number, bytes: number) => {
       meter.onChunkSent(bytes);
       feed({ kind: "chunkSent", id });

@@ -125,7 +125,10 @@ test("a wrong key and an unknown identity are refused, and the client says so", 
   const { port } = await startArbiter();
   for (const stranger of [clientOf(port, vm, randomBytes(32)), clientOf(port, "another-vm")]) {
     const answer = await stranger.read();
-    expect(answer).toMatchObject({ message: expect.stringContaining("has another key than ours") });
+    expect(answer).toMatchObject({
+      message: expect.stringContaining("has another key than ours"),
+      wrongKey: true,
+    });
   }
 });
 
@@ -155,6 +158,7 @@ test("an arbiter that is silent is given up after the time-out, or when the call
   expect(await client.read()).toEqual({
     kind: "no answer",
     message: `arbiter 127.0.0.1:${port} did not answer within 100 ms`,
+    wrongKey: false,
   });
   expect(await client.read(AbortSignal.abort())).toMatchObject({
     message: expect.stringContaining("was not waited for any longer"),

@@ -32,6 +32,8 @@ export function onCandidateInput(
       return input.link === role.link ? retryLater(state, role, turn) : state;
     case "message":
       return input.link === role.link ? onMessage(state, role, input.message, turn) : state;
+    case "wrongKey":
+      return turn.stop(state, "refused", input.message);
     case "terminate":
       return turn.stop(state, "stopped", "asked to stop before it executed anything");
     case "executor":

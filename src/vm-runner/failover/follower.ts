@@ -46,6 +46,7 @@ export function onFollowerInput(
     case "terminate":
       turn.send(role.link, { kind: "bye", reason: "stopping", message: "the backup was stopped" });
       return turn.stop(state, "stopped", "the backup was asked to stop");
+    case "wrongKey":
     case "chunkSent":
     case "answer":
     case "noAnswer":

@@ -200,6 +200,8 @@ export type PairInput =
   | { readonly kind: "dialled"; readonly link: Link }
   /** A dial of ours failed; `refused`: nobody listens there. */
   | { readonly kind: "dialFailed"; readonly refused: boolean }
+  /** The peer or the arbiter has another key than ours: asked again, it would say the same. */
+  | { readonly kind: "wrongKey"; readonly message: string }
   | { readonly kind: "message"; readonly link: Link; readonly message: ChannelMessage }
   | { readonly kind: "linkClosed"; readonly link: Link }
   /** The last snapshot chunk has left: there is room for the next. */

@@ -27,11 +27,16 @@
  */
 import { unreachable } from "../../shared/assert.ts";
 import type { RecordOutcome, VmRecord } from "../../shared/protocol/record.ts";
-import type { Fingerprint, Hello, RefuseReason } from "../logging-channel/messages.ts";
+import type {
+  ChannelMessage,
+  Fingerprint,
+  Hello,
+  RefuseReason,
+} from "../logging-channel/messages.ts";
 import { onCandidateInput, reviewCandidate } from "./candidate.ts";
 import { standstillMs } from "./failure-detector.ts";
 import { excuseFollower, onFollowerInput, reviewFollower } from "./follower.ts";
-import type { Link, PairConfig, PairEffect, PairInput, PairState } from "./pair-types.ts";
+import type { Link, PairConfig, PairEffect, PairInput, PairState, Role } from "./pair-types.ts";
 import { onPrimaryInput, reviewPrimary } from "./primary.ts";
 import { excusePrimary } from "./primary-follower.ts";
 import { emptyView, noteRecord } from "./record-view.ts";
@@ -126,6 +131,11 @@ function onInput(state: PairState, input: PairInput, turn: Turn): PairState {
     const refusal = refusalOf(state, input.message);
     if (refusal !== null) return refuse(state, input.link, refusal, turn);
   }
+  if (input.kind === "message" && isStranger(state, input.link, input.message)) {
+    turn.report({ kind: "badMessage", message: `${input.message.kind} from a stranger` });
+    turn.hangUp(input.link);
+    return state;
+  }
   const { role } = state;
   switch (role.kind) {
     case "candidate":
@@ -156,6 +166,25 @@ function review(state: PairState, turn: Turn): PairState {
       return reviewPrimary(state, role, turn);
     case "stopped":
       return state;
+  }
+  return unreachable(role);
+}
+
+/** Who has not said hello, and was not dialled by this runner, has nothing to say. */
+function isStranger({ role }: PairState, link: Link, message: ChannelMessage): boolean {
+  return message.kind !== "hello" && linkOf(role) !== link;
+}
+
+function linkOf(role: Role): Link | null {
+  switch (role.kind) {
+    case "candidate":
+    case "follower":
+      return role.link;
+    case "primary":
+      return role.follower?.link ?? null;
+    case "takingOver":
+    case "stopped":
+      return null;
   }
   return unreachable(role);
 }

@@ -52,6 +52,7 @@ export function onPrimaryInput(
     case "dialled":
       turn.hangUp(input.link);
       return state;
+    case "wrongKey":
     case "dialFailed":
     case "answer":
     case "noAnswer":

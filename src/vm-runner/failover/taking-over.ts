@@ -23,6 +23,7 @@ export function onTakingOverInput(
       return state;
     case "terminate":
       return turn.stop(state, "stopped", "asked to stop during the take-over");
+    case "wrongKey":
     case "message":
     case "linkClosed":
     case "dialFailed":

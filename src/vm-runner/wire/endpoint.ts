@@ -27,6 +27,8 @@ export interface EndpointOptions {
   readonly onClosed: (link: Link) => void;
   readonly onDialled: (link: Link) => void;
   readonly onDialFailed: (refused: boolean, problem: string) => void;
+  /** The peer does not know our key; a failed dial is told as well. */
+  readonly onWrongKey: (problem: string) => void;
   /** The last snapshot chunk has left. */
   readonly onChunkSent: (id: number, bytes: number) => void;
   /** A connection that broke the format, or had the wrong key. */
@@ -70,7 +72,7 @@ export class Endpoint {
 
   /** Tries to connect to the peer once; one of the two outcomes is told, once. */
   dial(): void {
-    const { vm, key, peer, onDialled, onDialFailed } = this.#options;
+    const { vm, key, peer, onDialled, onDialFailed, onWrongKey } = this.#options;
     const socket = tls.connect({ ...pskClientOptions(vm, key), ...peer });
     let problem: (Error & { code?: string }) | null = null;
     const onError = (error: Error) => {
@@ -78,8 +80,10 @@ export class Endpoint {
     };
     const onClose = () => {
       const wrongKey = problem !== null && isWrongKey(problem);
-      const reason = wrongKey ? `the peer at ${peer.host}:${peer.port} has another key` : null;
+      const who = `the peer at ${peer.host}:${peer.port}`;
+      const reason = wrongKey ? `${who} has another key than ours for VM ${vm}, or none` : null;
       onDialFailed(problem?.code === "ECONNREFUSED", reason ?? problem?.message ?? "hung up");
+      if (reason !== null) onWrongKey(reason);
     };
     socket.setTimeout(failureTimeoutMs, () => socket.destroy(new Error("no answer")));
     socket.on("error", onError);
@@ -157,6 +161,8 @@ export class Endpoint {
     const { onMessage, onClosed, onBadPeer } = this.#options;
     const connection = new Connection(socket, messageBytesMax, {
       onMessage: (bytes) => {
+        // After hanging up, what was still on its way is of no interest.
+        if (!this.#links.has(link)) return;
         const message = decodeMessage(bytes);
         if (message.kind !== "snapshotChunk") onMessage(link, message);
         else onMessage(link, { ...message, bytes: unpack(message.bytes) });
