@@ -9,11 +9,11 @@ import { createLogger, type Logger } from "../platform/logging.ts";
 import type { Nonce } from "../shared/protocol/record.ts";
 import type { ExitReason, Link, PairInput, PairState } from "./failover/pair-types.ts";
 import { ArbiterClient } from "./host/arbiter-client.ts";
-import { type ResolvedGuest, resolveGuest } from "./host/guest.ts";
+import { type ResolvedMachine, resolveFirstLife, resolveMachine } from "./host/guest.ts";
 import { Runner } from "./host/runner.ts";
 import { startRunnerHttp } from "./host/runner-http.ts";
 import { RunnerMeter } from "./host/runner-meter.ts";
-import { startVmThread } from "./host/vm-thread.ts";
+import { type MachineOrigin, startVmThread } from "./host/vm-thread.ts";
 import type { ChannelMessage } from "./logging-channel/messages.ts";
 import { ConsoleServer } from "./wire/console-server.ts";
 import { type Address, Endpoint } from "./wire/endpoint.ts";
@@ -62,9 +62,20 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
   const nonce = randomBytes(8).toString("hex");
   const logger = createLogger(`runner ${nonce}`);
   const { guest: name, memoryMiB } = options;
-  const guest = await resolveGuest(name, memoryMiB, (text) => logger.info(text));
+  const machine = await resolveMachine(name, memoryMiB);
+  const arbiter = new ArbiterClient({ ...options.arbiter, vm: options.vm, key });
+  const firstLife = async () => {
+    const { origin } = await resolveFirstLife(machine, (text) => logger.info(text));
+    return origin;
+  };
+  // Whoever may be the first to run this VM makes sure beforehand that it can; whoever joins a
+  // pair that lives needs no boot, and its redundancy should not wait for one.
+  const found = await arbiter.read();
+  const joins = found.kind === "read" && found.record !== null && found.record.epoch > 0;
+  if (!joins) await firstLife();
   const ending = new Ending(logger);
-  const runner = await assemble({ options, key, nonce, logger, guest, ending });
+  const given = { options, key, nonce, logger, machine, arbiter, firstLife, ending };
+  const runner = await assemble(given);
   runner.start();
   logger.info({ vm: options.vm, name: options.name, guest: name }, "runner started");
   return { nonce, terminate: () => runner.feed({ kind: "terminate" }), ended: ending.ended };
@@ -75,13 +86,15 @@ interface Ingredients {
   readonly key: Uint8Array;
   readonly nonce: Nonce;
   readonly logger: Logger;
-  readonly guest: ResolvedGuest;
+  readonly machine: ResolvedMachine;
+  readonly arbiter: ArbiterClient;
+  readonly firstLife: () => Promise<MachineOrigin>;
   readonly ending: Ending;
 }
 
 /** Wires core, sockets and machine; everything listens when it resolves. */
 async function assemble(ingredients: Ingredients): Promise<Runner> {
-  const { options, key, nonce, logger, guest, ending } = ingredients;
+  const { options, key, nonce, logger, machine, arbiter, firstLife, ending } = ingredients;
   const { vm, listen, peer, name, http } = options;
   const state = (): PairState => runner.state;
   const feed = (input: PairInput): void => runner.feed(input);
@@ -108,13 +121,13 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
       onFailure: (error) => ending.fail(error),
     }),
   );
-  const { images, compiled, fingerprint, origin: firstLife } = guest;
+  const { images, compiled, fingerprint } = machine;
   const runner = new Runner({
     config: { vm, nonce, fingerprint: fingerprint.parts },
-    arbiter: new ArbiterClient({ ...options.arbiter, vm, key }),
-    ...{ logger, endpoint, heartbeats, meter, firstLife, console: consoleServer },
+    ...{ arbiter, logger, endpoint, heartbeats, meter, firstLife, console: consoleServer },
     startVmThread: (origin, onEvents) => startVmThread({ images, compiled, origin, onEvents }),
     onExit: (reason, message) => ending.end(reason, message),
+    onFailure: (error) => ending.fail(error),
   });
   const onPowerOff = () => feed({ kind: "powerOff" });
   const server = await serving(

@@ -6,10 +6,15 @@ import { findGuest } from "./guest-files.ts";
 import { compileV86, loadGuest } from "./machine-factory.ts";
 import type { MachineOrigin } from "./vm-thread.ts";
 
-export interface ResolvedGuest {
+export interface ResolvedMachine {
   readonly images: MachineImages;
   readonly compiled: WebAssembly.Module;
   readonly fingerprint: MachineFingerprint;
+  /** Every VM of this guest starts from one kept boot. */
+  readonly sharedBoot: boolean;
+}
+
+export interface ResolvedGuest extends ResolvedMachine {
   /** Where a VM that was never started begins. */
   readonly origin: MachineOrigin;
   /** SHA-256 of the boot snapshot's state; null for a machine that is switched on. */
@@ -17,8 +22,19 @@ export interface ResolvedGuest {
 }
 
 /**
- * Finds and reads the guest, compiles v86, and boots the guest where no boot is kept yet.
+ * Finds and reads the guest, and compiles v86: enough for a runner that gets its state from another.
  * `name`: "default", "tiny" or a directory with a guest.json.
+ * @throws GuestError, MachineSpecError
+ */
+export async function resolveMachine(name: string, memoryMiB: number): Promise<ResolvedMachine> {
+  const { spec, sharedBoot } = await findGuest(name, memoryMiB);
+  const images = await loadGuest(spec);
+  const [compiled, fingerprint] = await Promise.all([compileV86(), machineFingerprint(images)]);
+  return { images, compiled, fingerprint, sharedBoot };
+}
+
+/**
+ * The machine with what a VM's first life begins from; boots the guest where no boot is kept yet.
  * @throws GuestError, MachineSpecError, BootError
  */
 export async function resolveGuest(
@@ -26,14 +42,17 @@ export async function resolveGuest(
   memoryMiB: number,
   onProgress: (text: string) => void,
 ): Promise<ResolvedGuest> {
-  const { spec, sharedBoot } = await findGuest(name, memoryMiB);
-  const images = await loadGuest(spec);
-  const [compiled, fingerprint] = await Promise.all([compileV86(), machineFingerprint(images)]);
-  const machine = { images, compiled, fingerprint };
-  if (!sharedBoot) {
+  return resolveFirstLife(await resolveMachine(name, memoryMiB), onProgress);
+}
+
+/** @throws BootError */
+export async function resolveFirstLife(
+  machine: ResolvedMachine,
+  onProgress: (text: string) => void,
+): Promise<ResolvedGuest> {
+  if (!machine.sharedBoot) {
     return { ...machine, origin: { kind: "powerOn" }, bootSha256: null };
   }
   const { file, sha256 } = await bootSnapshot({ ...machine, onProgress });
-  const origin: MachineOrigin = { kind: "bootSnapshot", file };
-  return { ...machine, origin, bootSha256: sha256 };
+  return { ...machine, origin: { kind: "bootSnapshot", file }, bootSha256: sha256 };
 }

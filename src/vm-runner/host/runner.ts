@@ -32,12 +32,13 @@ export interface RunnerParts {
   readonly heartbeats: Heartbeats;
   readonly console: ConsoleServer;
   readonly meter: RunnerMeter;
-  /** The machine of a VM's first life. */
-  readonly firstLife: MachineOrigin;
+  /** What a VM's first life begins from. */
+  readonly firstLife: () => Promise<MachineOrigin>;
   readonly startVmThread: (
     origin: MachineOrigin,
     onEvents: (events: readonly ExecutorEvent[]) => void,
   ) => VmThread;
+  readonly onFailure: (error: Error) => void;
   readonly onExit: (reason: ExitReason, message: string) => void;
 }
 
@@ -47,6 +48,7 @@ export class Runner {
   #state: PairState;
   #feeding = false;
   #thread: VmThread | null = null;
+  #early: ExecutorCommand[] | null = null;
   #warned = "";
   #timer: NodeJS.Timeout | null = null;
 
@@ -131,13 +133,25 @@ export class Runner {
 
   /** Anything but a first life begins with a state transfer, and with an empty machine. */
   #command(command: ExecutorCommand): void {
+    if (this.#early !== null) {
+      this.#early.push(command);
+      return;
+    }
     this.#thread ??= this.#startThread({ kind: "transfer" });
     this.#thread.command(command);
   }
 
+  /** Commands that come while the first life is looked up wait for its thread. */
   #recordFirstLife(): void {
-    this.#thread ??= this.#startThread(this.#parts.firstLife);
-    this.#thread.command({ kind: "record", inputs: [startInput()] });
+    const { firstLife, onFailure } = this.#parts;
+    const commands: ExecutorCommand[] = [{ kind: "record", inputs: [startInput()] }];
+    this.#early = commands;
+    firstLife().then((origin) => {
+      this.#early = null;
+      const thread = this.#startThread(origin);
+      this.#thread = thread;
+      for (const command of commands) thread.command(command);
+    }, onFailure);
   }
 
   #startThread(origin: MachineOrigin): VmThread {
