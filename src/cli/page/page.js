@@ -7,12 +7,11 @@ const reconnectMs = 1000;
 /** Samples of the log's bandwidth, one per look. */
 const samplesMax = 120;
 const eventsMax = 200;
+/** Two looks closer than this say little about a rate. */
+const sampleSecondsMin = 0.1;
 
 const byId = (id) => document.getElementById(id);
 const address = (where) => `ws://${location.host}/${where}`;
-
-showLive();
-showConsole();
 
 /** Status and events, again and again for as long as the page is open. */
 function showLive() {
@@ -86,7 +85,7 @@ async function kill(role) {
 
 function showFigures(status, record, log) {
   const { outputHoldMs, transfers } = status;
-  byId("hold").textContent = `${ms(outputHoldMs.p50)} / ${ms(outputHoldMs.p99)}`;
+  byId("hold").textContent = `${outputHoldMs.p50.toFixed(1)} / ${ms(outputHoldMs.p99)}`;
   byId("lag").textContent = record.backup === null ? "–" : ms(status.lagMs);
   byId("lag-entries").textContent =
     record.backup === null ? "no backup" : `${status.lagEntries} entries behind`;
@@ -110,6 +109,7 @@ class Bandwidth {
     const now = performance.now();
     if (this.#last?.nonce === nonce) {
       const seconds = (now - this.#last.at) / 1000;
+      if (seconds < sampleSecondsMin) return;
       const rate = (Math.max(0, logBytes - this.#last.bytes) * 8) / seconds;
       this.#samples.push(rate);
       if (this.#samples.length > samplesMax) this.#samples.shift();
@@ -181,3 +181,6 @@ function showConsole() {
   };
   connect();
 }
+
+showLive();
+showConsole();
