@@ -41,7 +41,8 @@ export const consoleWritersMax = 64;
 export const lagTargetMs = 10;
 export const cpuLimitMin = 0.05;
 
-export const snapshotChunkBytes = 1024 * 1024;
+/** On a slow link log and acknowledgements wait behind a chunk: it must not look like silence. */
+export const snapshotChunkBytes = 256 * 1024;
 export const messageBytesMax = 16 * 1024 * 1024;
 
 assert(

@@ -238,6 +238,14 @@ test("told to leave it says so", () => {
   expect(gone.exit).toBe("stopped");
 });
 
+test("told to leave while it suspects the primary it stays, until the primary is heard again", () => {
+  const suspecting = follower({ suspicion: "silence" });
+  const told = after(suspecting, named, { kind: "terminate" });
+  expect(told.exit).toBeNull();
+  const heard = after({ ...suspecting, leaving: true }, named, { kind: "tick" });
+  expect(heard.exit).toBe("stopped");
+});
+
 test("a candidate that comes to a backup is sent away", () => {
   const hello = {
     kind: "hello",

@@ -44,8 +44,9 @@ export function onFollowerInput(
     case "recordRead":
       return onRecordRead(state, role, turn);
     case "terminate":
-      turn.send(role.link, { kind: "bye", reason: "stopping", message: "the backup was stopped" });
-      return turn.stop(state, "stopped", "the backup was asked to stop");
+      // With the primary lost, ending now would be the end of the VM.
+      if (role.suspicion !== null) return withFollower(state, { ...role, leaving: true });
+      return leave(state, role, turn);
     case "wrongKey":
     case "chunkSent":
     case "answer":
@@ -85,10 +86,20 @@ export function excuseFollower(state: PairState, nowMs: number): PairState {
 function onTick(state: PairState, role: Follower, turn: Turn): PairState {
   const reported = role.executed > role.reported ? acknowledge(role, turn) : role;
   const loss = lossOf(silenceThatCounts(reported, turn.nowMs), turn.nowMs);
-  if (loss === null) return withFollower(state, { ...reported, suspicion: null });
+  if (loss === null) {
+    const isBack = reported.suspicion !== null && reported.link !== null;
+    if (isBack && reported.leaving) return leave(state, reported, turn);
+    return withFollower(state, { ...reported, suspicion: null });
+  }
   if (reported.machine.kind !== "standing") return discard(state, reported, turn);
   if (reported.suspicion !== null) return withFollower(state, reported);
   return suspect(state, reported, loss, turn);
+}
+
+/** The primary lives: it is told, and goes on alone at once. */
+function leave(state: PairState, role: Follower, turn: Turn): PairState {
+  turn.send(role.link, { kind: "bye", reason: "stopping", message: "the backup was stopped" });
+  return turn.stop(state, "stopped", "the backup was asked to stop");
 }
 
 /** Before the snapshot there is no log to be silent, and how far it executes is its own matter. */

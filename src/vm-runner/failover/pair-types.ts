@@ -161,7 +161,7 @@ export interface FollowerOfMine {
 export type FollowerPhase =
   | { readonly kind: "snapshot"; readonly transfer: number; readonly sinceMs: number }
   | Streaming
-  | { readonly kind: "catchingUp" }
+  | { readonly kind: "catchingUp"; readonly sinceMs: number }
   | { readonly kind: "gated" }
   | { readonly kind: "paired" }
   | { readonly kind: "dismissed" }

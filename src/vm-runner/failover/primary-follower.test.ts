@@ -113,7 +113,7 @@ test("from the snapshot's entry on the log is sent and kept, and not before", ()
   });
 });
 
-test("chunks follow one another as there is room, and the end frees the frozen state", () => {
+test("two chunks are under way as long as there is room, and the end frees the frozen state", () => {
   const sent: PairInput = { kind: "chunkSent", id: 1 };
   const streamed = after(
     having(snapshot),
@@ -124,7 +124,8 @@ test("chunks follow one another as there is room, and the end frees the frozen s
     chunk(new Uint8Array(32)),
     sent,
   );
-  expect(streamed.commands).toEqual(["readSnapshot", "readSnapshot", "releaseSnapshot"]);
+  const reads = ["readSnapshot", "readSnapshot", "readSnapshot"];
+  expect(streamed.commands).toEqual([...reads, "releaseSnapshot"]);
   expect(streamed.sent).toEqual(["snapshotBegin", "snapshotChunk", "snapshotChunk", "snapshotEnd"]);
 });
 
@@ -214,10 +215,16 @@ test.each<[string, FollowerPhase, number]>([
   expect(back.of("send").at(-1)?.message).toMatchObject({ kind: "refuse", reason: "log gone" });
 });
 
+test("a follower that comes back acknowledges what it says it has", () => {
+  const role = having({ kind: "paired" }, { log: appendBatch(emptyLog(10), batch(10)) });
+  const back = after(role, paired, hello({ nonce: peer, received: 10 }));
+  expect(back.role).toMatchObject({ follower: { acked: 10 }, log: { batches: [], next: 11 } });
+});
+
 test.each<[FollowerPhase, string | null]>([
   [snapshot, null],
   [streaming, null],
-  [{ kind: "catchingUp" }, null],
+  [{ kind: "catchingUp", sinceMs: 0 }, null],
   [{ kind: "gated" }, null],
   [{ kind: "paired" }, "lost"],
   [{ kind: "dismissed" }, "lost"],

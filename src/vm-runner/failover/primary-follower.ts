@@ -128,8 +128,11 @@ function reconnect(
   if (follower.link !== null) turn.hangUp(follower.link);
   turn.send(link, { kind: "welcome", nonce: state.config.nonce, next: role.log.next });
   for (const batch of missed) turn.send(link, { kind: "batch", batch });
-  const back = { ...follower, link };
-  return withWatch(role, back, { closedMs: null, refused: false, logMs: turn.nowMs });
+  // Saying how far it has come is an acknowledgement: those sent before may be lost.
+  const acked = Math.max(follower.acked, hello.received);
+  const log = dropThrough(role.log, acked);
+  const seen = { closedMs: null, refused: false, logMs: turn.nowMs };
+  return withWatch({ ...role, log }, { ...follower, link, acked }, seen);
 }
 
 /** The executor continues in a fresh instance; from this entry on the log is kept. */
@@ -146,6 +149,8 @@ export function onSnapshotTaken(
     return { ...role, snapshotAsked: null };
   }
   turn.send(follower.link, { kind: "snapshotBegin", id, index, memoryBytes, devices });
+  // Two chunks are under way: one is read while the other is compressed and sent.
+  turn.command({ kind: "readSnapshot", id });
   turn.command({ kind: "readSnapshot", id });
   const { sinceMs } = follower.phase;
   const phase: FollowerPhase = {
@@ -184,8 +189,9 @@ export function onChunkSent(role: Primary, id: number, turn: Turn): Primary {
 
 /** Acknowledged entries need not be kept; executed ones tell the lag. */
 function onAck(role: Primary, follower: FollowerOfMine, ack: Ack, turn: Turn): Primary {
-  if (ack.received >= role.log.next || ack.received < follower.acked) {
-    const problem = `acknowledged entry ${ack.received}, last sent ${role.log.next - 1}`;
+  const possible = ack.received < role.log.next && ack.executed <= ack.received;
+  if (!possible || ack.received < follower.acked) {
+    const problem = `acknowledged entry ${ack.received} and executed ${ack.executed}, last sent ${role.log.next - 1}`;
     turn.report({ kind: "badMessage", message: problem });
     return loseFollower(role, follower, problem, turn);
   }
@@ -215,7 +221,8 @@ function advance(role: Primary, follower: FollowerOfMine, turn: Turn): Primary {
     const ms = turn.nowMs - phase.sinceMs;
     turn.report({ kind: "transferFinished", id: phase.transfer, ms });
     const watch = { ...follower.watch, executionMs: turn.nowMs };
-    return { ...role, follower: { ...follower, watch, phase: { kind: "catchingUp" } } };
+    const catchingUp: FollowerPhase = { kind: "catchingUp", sinceMs: phase.sinceMs };
+    return { ...role, follower: { ...follower, watch, phase: catchingUp } };
   }
   if (phase.kind === "catchingUp" && lagMsOf(role, follower) <= caughtUpMs) {
     return { ...role, follower: { ...follower, phase: { kind: "gated" } } };
@@ -263,11 +270,17 @@ function seenIdle(role: Primary, follower: FollowerOfMine, nowMs: number): Follo
 
 function transferLoss(role: Primary, follower: FollowerOfMine, nowMs: number): string | null {
   const { phase } = follower;
-  const joining = ["snapshot", "streaming", "catchingUp"].includes(phase.kind);
-  if (joining && role.log.bytes > transferLogBytesMax) {
+  switch (phase.kind) {
+    case "snapshot":
+    case "streaming":
+    case "catchingUp":
+      break;
+    default:
+      return null;
+  }
+  if (role.log.bytes > transferLogBytesMax) {
     return `more than ${transferLogBytesMax} bytes of log during the state transfer`;
   }
-  if (phase.kind !== "snapshot" && phase.kind !== "streaming") return null;
   const ms = nowMs - phase.sinceMs;
   return ms > transferTimeoutMs ? `state transfer not finished after ${ms} ms` : null;
 }

@@ -27,7 +27,10 @@ function having(
   acked = 9,
 ): Primary {
   return primary({
-    follower: followerOfMine({ kind }, { acked, link: kind === "lost" ? null : 1 }),
+    follower: followerOfMine(kind === "catchingUp" ? { kind, sinceMs: 0 } : { kind }, {
+      acked,
+      link: kind === "lost" ? null : 1,
+    }),
   });
 }
 

@@ -107,6 +107,8 @@ test("what it prints while it replays is remembered", () => {
   expect(printed.of("remember")).toHaveLength(1);
 });
 
-test("told to leave it stops", () => {
-  expect(taking({}, { kind: "terminate" }).exit).toBe("stopped");
+test("told to leave it takes over first: ending now would be the end of the VM", () => {
+  const told = taking({}, { kind: "terminate" });
+  expect(told.exit).toBeNull();
+  expect(told.role).toMatchObject({ kind: "takingOver", leaving: true });
 });

@@ -22,7 +22,8 @@ export function onTakingOverInput(
       turn.hangUp(input.link);
       return state;
     case "terminate":
-      return turn.stop(state, "stopped", "asked to stop during the take-over");
+      // Ending now would be the end of the VM: it is taken over first, then left in order.
+      return { ...state, role: { ...role, leaving: true } };
     case "wrongKey":
     case "message":
     case "linkClosed":

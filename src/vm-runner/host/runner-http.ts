@@ -32,7 +32,7 @@ export function startRunnerHttp(options: RunnerHttpOptions): Promise<Server> {
     response.type(meter.registry.contentType).send(await meter.registry.metrics());
   });
   app.post("/poweroff", (_request, response) => {
-    if (!isLive(state())) {
+    if (!takesOrders(state())) {
       response.status(409).json({ error: `this runner is ${roleOf(state())}, not the primary` });
       return;
     }
@@ -48,6 +48,11 @@ export function startRunnerHttp(options: RunnerHttpOptions): Promise<Server> {
 
 function isLive({ role }: PairState): boolean {
   return role.kind === "primary" && role.live;
+}
+
+/** A primary that is handing over leaves orders to the next one. */
+function takesOrders({ role }: PairState): boolean {
+  return role.kind === "primary" && role.live && role.leaving === null;
 }
 
 function statusOf({ name, state, meter }: RunnerHttpOptions): RunnerStatus {

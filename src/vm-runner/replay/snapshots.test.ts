@@ -74,9 +74,9 @@ test("a new backup restored from the snapshot replays the log from there", async
 });
 
 test.each([
-  ["a wrong hash", { hash: new Uint8Array(32), skip: 9, keep: 9 }, "hash"],
-  ["a missing chunk", { hash: undefined, skip: 1, keep: 9 }, "expected the one for byte"],
-  ["a snapshot that ends early", { hash: undefined, skip: 9, keep: 2 }, "ends after"],
+  ["a wrong hash", { hash: new Uint8Array(32), skip: 99, keep: 99 }, "hash"],
+  ["a missing chunk", { hash: undefined, skip: 1, keep: 99 }, "expected the one for byte"],
+  ["a snapshot that ends early", { hash: undefined, skip: 99, keep: 2 }, "ends after"],
 ])(
   "%s is refused before anything is used, and the restore can begin again",
   async (_, fault, message) => {
