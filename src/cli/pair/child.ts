@@ -6,6 +6,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { BoundedLog } from "./bounded-log.ts";
+import { wordsOf } from "./log-words.ts";
 
 const program = fileURLToPath(new URL("../main.js", import.meta.url));
 /** A line longer than this is no message for people. */
@@ -14,7 +15,7 @@ const lineCharactersMax = 64 * 1024;
 export interface ChildExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** The last warning or error that it logged; null: there was none. */
+  /** The last thing in its log that says what went wrong; null: there was none. */
   readonly lastWords: string | null;
 }
 
@@ -71,22 +72,9 @@ function collectWords(child: Process, file: string): { last: string | null } {
   const words: { last: string | null } = { last: null };
   onLines(child.stderr, (line) => {
     log.append(`${line}\n`);
-    words.last = complaint(line) ?? words.last;
+    words.last = wordsOf(line) ?? words.last;
   });
   return words;
-}
-
-/** pino's number for a warning. */
-const warningLevel = 40;
-
-/** What a line of the log says if it is a warning or worse, or no JSON at all. */
-function complaint(line: string): string | null {
-  const entry = parseJson(line);
-  if (typeof entry !== "object" || entry === null) return line.trim() === "" ? null : line.trim();
-  if (!("level" in entry) || typeof entry.level !== "number" || entry.level < warningLevel) {
-    return null;
-  }
-  return "msg" in entry && typeof entry.msg === "string" ? entry.msg : line;
 }
 
 function onLines(stream: Readable, onLine: (line: string) => void): void {
