@@ -107,11 +107,19 @@ test("every page has one title, and its links lead somewhere", () => {
   }
 });
 
+test("every promise of the specification names a test that exists", () => {
+  const promises = [...(texts.get("docs/SPECIFICATION.md") ?? "").matchAll(/\| `([^`]+)` \|$/gm)];
+  const tests = [...texts].filter(([file]) => file.endsWith(".test.ts")).map(([, text]) => text);
+  const titles = promises.map((match) => match[1] ?? "");
+  expect(titles.length).toBeGreaterThan(30);
+  expect(titles.filter((title) => !tests.some((text) => text.includes(title)))).toEqual([]);
+});
+
 /** Casts, and the linter's exceptions, without a `SAFETY:` on the line or on the four above. */
 function unexplained(file: string): string[] {
   const lines = (texts.get(file) ?? "").split("\n");
   return lines.flatMap((line, i) => {
-    const code = line.replace(/"[^"]*"|`[^`]*`|^\s*\/?\*.*|\/\/.*/g, "");
+    const code = line.replace(/"[^"]*"|'[^']*'|`[^`]*`|^\s*\/?\*.*|\/\/.*/g, "");
     const cast =
       /\bas (?!const\b)[\w{([]/.test(code) && !/^\s*(import\b|export (type )?[{*])/.test(code);
     const overrules = cast || /(?<!\.)\bany\b|[\w\])]!(?=[.,;)[])/.test(code);

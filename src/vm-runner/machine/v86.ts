@@ -201,6 +201,7 @@ class Boundary {
     this.#table = env["__indirect_function_table"] as WebAssembly.Table;
     const imports = { ...given, ...this.#cpuImports(given), ...this.#portImports(given) };
     const { exports } = new WebAssembly.Instance(this.#firmware.compiled, { env: imports });
+    // SAFETY: v86.wasm exports functions of numbers, and its memory.
     this.real = exports as Imports;
     this.#jitImports = jitImports(exports);
     const wrapped = { ...exports, ...this.#stateExports(this.real) };
