@@ -26,7 +26,7 @@ export interface PairStatus {
   readonly halves: readonly HalfStatus[];
 }
 
-export interface HalfStatus {
+interface HalfStatus {
   readonly id: "a" | "b";
   readonly pid: number | null;
   readonly nonce: string | null;
@@ -78,7 +78,7 @@ async function readRecord({ name, vm, arbiter }: PairEntry): Promise<VmRecord | 
 }
 
 /** For people. */
-export function statusTable({ name, vm, pid, web, record, halves }: PairStatus): string {
+function statusTable({ name, vm, pid, web, record, halves }: PairStatus): string {
   const rows = [
     ["", "role", "pid", "nonce", "step", "virtual time", "lag", "log", "hold p50/p99"],
     ...halves.map(halfRow),

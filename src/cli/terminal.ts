@@ -100,7 +100,10 @@ export class Terminal {
     const at = keys.indexOf(this.#options.detachKey.byte);
     const typed = at < 0 ? keys : keys.subarray(0, at);
     if (typed.length > 0 && !this.#client.write(typed)) this.#options.input.pause();
-    if (at >= 0) this.#detach();
+    if (at < 0) return;
+    this.#detach();
+    // Keys typed quickly come in one piece.
+    if (at + 1 < keys.length) this.#onKeys(keys.subarray(at + 1));
   };
 
   #onCommand(keys: Buffer): void {
@@ -118,7 +121,8 @@ export class Terminal {
       this.#screen.title(`lockstep ${describe()}`);
       return;
     }
-    // Cut to one row, so that the next one overwrites it.
-    output.write(`\r\x1b[K${describe().slice(0, Math.max(20, output.columns - 1))}`);
+    // Cut to one row, so that the next one overwrites it; some terminals say that they have none.
+    const columns = output.columns > 0 ? output.columns : 80;
+    output.write(`\r\x1b[K${describe().slice(0, columns - 1)}`);
   }
 }

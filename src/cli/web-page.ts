@@ -21,7 +21,7 @@ import { describeEvent, type HalfView, type PairEvent, type PairView } from "./p
 import type { Pair } from "./pair/pair.ts";
 
 /** What the page needs of a pair. */
-export type ShownPair = Pick<Pair, "vm" | "key" | "consoles" | "view" | "kill">;
+type ShownPair = Pick<Pair, "vm" | "key" | "consoles" | "view" | "kill">;
 
 export interface WebPage {
   /** Where to point a browser, token included. */

@@ -24,7 +24,17 @@ export class Sandbox {
   readonly #children: ChildProcess[] = [];
 
   start(...args: string[]): Started {
-    const child = spawn(process.execPath, [program, ...args], {
+    return this.#spawn(process.execPath, [program, ...args]);
+  }
+
+  /** On a terminal: `script` gives it one. */
+  startOnTerminal(...args: string[]): Started {
+    const command = [process.execPath, program, ...args].join(" ");
+    return this.#spawn("script", ["--quiet", "--return", "--command", command, "/dev/null"]);
+  }
+
+  #spawn(file: string, args: readonly string[]): Started {
+    const child = spawn(file, args, {
       env: { ...process.env, XDG_RUNTIME_DIR: this.directory },
       stdio: ["pipe", "pipe", "pipe"],
     });

@@ -105,6 +105,28 @@ test(
 );
 
 test(
+  "on a terminal, keys go to the guest until the detach key, and then to up",
+  async () => {
+    const up = sandbox.startOnTerminal("up", ...tiny);
+    await up.says(/the guest's console: Ctrl-\] detaches/);
+    await up.says(/the pair is redundant/);
+    up.child.stdin?.write("x");
+    await up.says(/X/);
+    up.child.stdin?.write("\x1d");
+    await up.says(/detached: Enter goes back to the guest, q switches the VM off/);
+    await up.says(/default \| primary [ab] .pid \d+. \| backup [ab]/);
+    const [lastShown] = up.out.match(/tick \d+/g)?.slice(-1) ?? [];
+    up.child.stdin?.write("\r");
+    await up.says(new RegExp(`detached:[^]*tick ${Number(lastShown?.slice(5)) + 1}\\s`));
+    up.child.stdin?.write("\x1dq");
+    expect((await up.finished).code).toBe(0);
+    expect(up.out).toMatch(/the VM is powered off\s*$/);
+    expect(sandbox.survivors()).toEqual([]);
+  },
+  longMs,
+);
+
+test(
   "a guest that switches itself off ends the pair with code 0",
   async () => {
     const up = sandbox.start("up", ...tiny);

@@ -138,6 +138,6 @@ function nonceOf(ready: unknown): string | null {
   return typeof ready.nonce === "string" ? ready.nonce : null;
 }
 
-export function text({ host, port }: Address): string {
+function text({ host, port }: Address): string {
   return `${host}:${port}`;
 }

@@ -20,8 +20,8 @@ export type RestartDecision =
   | { readonly kind: "diverged"; readonly count: number }
   | { readonly kind: "give up"; readonly count: number };
 
-export const divergencesMax = 3;
-export const divergenceWindowMs = 600_000;
+const divergencesMax = 3;
+const divergenceWindowMs = 600_000;
 /** Ends older than this are forgotten. */
 const failureWindowMs = 60_000;
 /** So many ends in the window are answered at once: a kill is no reason to wait. */
