@@ -183,6 +183,12 @@ export interface RunnerChanges {
   readonly more?: readonly string[];
 }
 
+export interface PairOptions {
+  readonly guest?: string;
+  readonly memoryMiB?: number;
+  readonly withRecord?: boolean;
+}
+
 export class PairProcesses {
   readonly vm = randomUUID();
   readonly folder: string;
@@ -214,13 +220,15 @@ export class PairProcesses {
   }
 
   /** An arbiter with a record at epoch 0, and no runner yet. */
-  static async create(guest = "tiny", memoryMiB = 32): Promise<PairProcesses> {
+  static async create(options: PairOptions = {}): Promise<PairProcesses> {
+    const { guest = "tiny", memoryMiB = 32, withRecord = true } = options;
     const folder = await mkdtemp(path.join(os.tmpdir(), "pair-"));
     const ports: number[] = [];
     while (ports.length < 5) ports.push(await freePort());
     const pair = new PairProcesses(folder, ports, guest, memoryMiB);
     await mkdir(path.join(folder, "records"));
     await pair.startArbiter();
+    if (!withRecord) return pair;
     const answer = await pair.#client.apply({ kind: "create", vm: pair.vm });
     if (answer.kind !== "granted") throw new Error(`no record: ${JSON.stringify(answer)}`);
     return pair;
