@@ -1,4 +1,4 @@
-import { resolveGuest } from "../vm-runner/host/guest.ts";
+import { makeGuestReady } from "../vm-runner/host/guest.ts";
 import { withGuestErrors } from "./guest-errors.ts";
 
 /**
@@ -10,5 +10,5 @@ export async function prepareGuest(
   memoryMiB: number,
   onProgress: (text: string) => void,
 ): Promise<void> {
-  await withGuestErrors(() => resolveGuest(guest, memoryMiB, onProgress));
+  await withGuestErrors(() => makeGuestReady(guest, memoryMiB, onProgress));
 }

@@ -10,6 +10,7 @@ import type { HalfView, PairEnd, PairEvent, PairView } from "./events.ts";
 import { describeExit, Half } from "./half.ts";
 import { processStart } from "./process-start.ts";
 import { askPowerOff, readStatus } from "./runner-client.ts";
+import { noteSilences, type Silences, silentTooLong } from "./silence.ts";
 import { type Address, type StateFiles, writeEntry } from "./state-directory.ts";
 import { changes } from "./view-changes.ts";
 
@@ -47,6 +48,7 @@ export class Pair {
   #web: string | null = null;
   #view: PairView;
   #timer: NodeJS.Timeout | null = null;
+  #silences: Silences = {};
   #ending = false;
 
   constructor(parts: PairParts) {
@@ -202,7 +204,15 @@ export class Pair {
     const halves = this.#halfViews(statuses);
     this.#view = { ...before, halves, record: newestRecord(before, halves) };
     for (const event of changes(before, this.#view)) this.#tell(event);
+    this.#endTheSilent(performance.now());
     this.#parts.onView(this.#view);
+  }
+
+  /** A frozen half that was replaced would otherwise keep the place of a new backup. */
+  #endTheSilent(nowMs: number): void {
+    this.#silences = noteSilences(this.#silences, this.#view, nowMs);
+    const ids = silentTooLong(this.#silences, nowMs);
+    for (const half of this.#halves) if (ids.includes(half.id)) half.kill("SIGKILL");
   }
 
   /** What happens while everything is being ended is no news. */

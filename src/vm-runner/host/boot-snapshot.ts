@@ -15,7 +15,8 @@ import type { MachineFingerprint } from "./fingerprint.ts";
 
 export interface BootSnapshotOptions {
   readonly images: MachineImages;
-  readonly compiled: WebAssembly.Module;
+  /** v86.wasm, compiled; asked for only if the guest must be booted. */
+  readonly compile: () => Promise<WebAssembly.Module>;
   readonly fingerprint: MachineFingerprint;
   /** Told what takes so long. */
   readonly onProgress: (text: string) => void;
@@ -66,8 +67,9 @@ async function read(file: string): Promise<BootSnapshot> {
   return { file, sha256: stateSha256 };
 }
 
-function boot(file: string, { images, compiled, onProgress }: BootSnapshotOptions): Promise<void> {
-  const data: BootWorkerData = { images, compiled, file };
+async function boot(file: string, options: BootSnapshotOptions): Promise<void> {
+  const { images, compile, onProgress } = options;
+  const data: BootWorkerData = { images, compiled: await compile(), file };
   const worker = new Worker(new URL("./boot-worker.js", import.meta.url), { workerData: data });
   return new Promise((resolve, reject) => {
     const fail = (reason: string) => reject(new BootError(`the guest does not boot: ${reason}`));

@@ -6,12 +6,15 @@ import { findGuest } from "./guest-files.ts";
 import { compileV86, loadGuest } from "./machine-factory.ts";
 import type { MachineOrigin } from "./vm-thread.ts";
 
-export interface ResolvedMachine {
+export interface DescribedMachine {
   readonly images: MachineImages;
-  readonly compiled: WebAssembly.Module;
   readonly fingerprint: MachineFingerprint;
   /** Every VM of this guest starts from one kept boot. */
   readonly sharedBoot: boolean;
+}
+
+export interface ResolvedMachine extends DescribedMachine {
+  readonly compiled: WebAssembly.Module;
 }
 
 export interface ResolvedGuest extends ResolvedMachine {
@@ -22,15 +25,22 @@ export interface ResolvedGuest extends ResolvedMachine {
 }
 
 /**
- * Finds and reads the guest, and compiles v86: enough for a runner that gets its state from another.
- * `name`: "default", "tiny" or a directory with a guest.json.
+ * Finds and reads the guest. `name`: "default", "tiny" or a directory with a guest.json.
+ * @throws GuestError, MachineSpecError
+ */
+async function describeMachine(name: string, memoryMiB: number): Promise<DescribedMachine> {
+  const { spec, sharedBoot } = await findGuest(name, memoryMiB);
+  const images = await loadGuest(spec);
+  return { images, fingerprint: await machineFingerprint(images), sharedBoot };
+}
+
+/**
+ * The guest and v86, compiled: enough for a runner that gets its state from another.
  * @throws GuestError, MachineSpecError
  */
 export async function resolveMachine(name: string, memoryMiB: number): Promise<ResolvedMachine> {
-  const { spec, sharedBoot } = await findGuest(name, memoryMiB);
-  const images = await loadGuest(spec);
-  const [compiled, fingerprint] = await Promise.all([compileV86(), machineFingerprint(images)]);
-  return { images, compiled, fingerprint, sharedBoot };
+  const [machine, compiled] = await Promise.all([describeMachine(name, memoryMiB), compileV86()]);
+  return { ...machine, compiled };
 }
 
 /**
@@ -53,6 +63,20 @@ export async function resolveFirstLife(
   if (!machine.sharedBoot) {
     return { ...machine, origin: { kind: "powerOn" }, bootSha256: null };
   }
-  const { file, sha256 } = await bootSnapshot({ ...machine, onProgress });
+  const compile = async () => machine.compiled;
+  const { file, sha256 } = await bootSnapshot({ ...machine, compile, onProgress });
   return { ...machine, origin: { kind: "bootSnapshot", file }, bootSha256: sha256 };
+}
+
+/**
+ * Makes sure that runners find the guest ready, for a process that does not run it itself.
+ * @throws GuestError, MachineSpecError, BootError
+ */
+export async function makeGuestReady(
+  name: string,
+  memoryMiB: number,
+  onProgress: (text: string) => void,
+): Promise<void> {
+  const machine = await describeMachine(name, memoryMiB);
+  if (machine.sharedBoot) await bootSnapshot({ ...machine, compile: compileV86, onProgress });
 }
