@@ -37,7 +37,12 @@ export function runnerCommand(): Command {
     .requiredOption("--key <file>", "the VM's pre-shared key: 64 hexadecimal digits, mode 0600")
     .requiredOption("--http <host:port>", "probes, metrics and status", parseAddress)
     .option("--exit-with-parent", "end when standard input is closed", false)
-    .action((flags: Flags) => runCommand("runner", () => run(flags)));
+    .action(async (flags: Flags) => {
+      await runCommand("runner", () => run(flags));
+      // Whatever holds the process open, such as what was begun before a port was found in use,
+      // has nothing to say any more.
+      process.exit();
+    });
 }
 
 async function run(flags: Flags): Promise<number> {
@@ -48,9 +53,7 @@ async function run(flags: Flags): Promise<number> {
   // The terminal's Ctrl-C is for whoever started the pair.
   process.on("SIGINT", () => {});
   process.stdout.write(`${JSON.stringify({ ready: true, nonce: runner.nonce })}\n`);
-  const code = await runner.ended;
-  // Whatever still holds the process open has nothing to say any more.
-  process.exit(code);
+  return runner.ended;
 }
 
 async function start(options: RunnerOptions) {
