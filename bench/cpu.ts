@@ -1,6 +1,8 @@
 /**
  * `cpu`: the same work in the same guest on stock v86, on the recording machine alone (a runner
- * without a backup), and on a primary with a live backup. The sides take turns within each round.
+ * without a backup), and on a primary with a live backup. The sides take turns, each in processes
+ * of its own that end with its turn: even an idle emulator would take time from the others (stock
+ * v86 takes a quarter of a core).
  */
 import { GuestShell } from "./guest-shell.ts";
 import type { BenchOptions } from "./options.ts";
@@ -11,29 +13,38 @@ import { until } from "./waiting.ts";
 import { prepareCommand, type Workload, workloads } from "./workloads.ts";
 
 const memoryMiB = 128;
-const roundSeconds = 40;
-const startSeconds = 60;
+/** Of one round, all sides: starting, and working twice. */
+const startSeconds = 35;
+const workSeconds = 90;
 const target = "ratio >= 0.98";
 
+/** A guest whose shell is up. */
 interface Side {
-  readonly name: "stock" | "record" | "pair";
   readonly shell: GuestShell;
+  readonly close: () => Promise<void>;
 }
+
+type Start = (options: BenchOptions) => Promise<Side>;
+
+const starts: readonly (readonly [name: string, start: Start])[] = [
+  ["stock", ({ cores }) => startStock(cores[0], memoryMiB)],
+  ["record", startRecord],
+  ["pair", startPair],
+];
 
 export async function cpu(options: BenchOptions): Promise<readonly Row[]> {
   const { quick, say } = options;
-  const rounds = options.rounds ?? (quick ? 3 : 7);
+  const rounds = options.rounds ?? (quick ? 2 : 5);
   const share = quick ? 0.25 : 1;
-  const seconds = startSeconds + (rounds + 1) * roundSeconds * share;
+  const seconds = rounds * (startSeconds + workSeconds * share);
   say(`${rounds} rounds: about ${Math.ceil(seconds / 60)} min`);
-  const sides = await startSides(options);
   const work = workloads(share);
   const times: Times = new Map();
-  // The first round warms up compilers and caches and is not counted.
-  await playRound(rotated(sides, 0), work, new Map());
   for (let round = 1; round <= rounds; round++) {
-    await playRound(rotated(sides, round), work, times);
-    say(`round ${round}/${rounds} ${summary(times, work)}`);
+    for (const [name, start] of rotated(starts, round)) {
+      await measure(name, await start(options), work, times);
+    }
+    say(`round ${round}/${rounds} (stock/record/pair) ${summary(times, work)}`);
   }
   return ["pair", "record"].flatMap((side) => work.map(({ name }) => sideRow(times, side, name)));
 }
@@ -41,18 +52,20 @@ export async function cpu(options: BenchOptions): Promise<readonly Row[]> {
 /** Milliseconds of each round, by side and workload. */
 type Times = Map<string, number[]>;
 
-/** Every workload on every side, in turns. */
-async function playRound(
-  sides: readonly Side[],
+/** Everything is done twice: the first time warms up compilers and caches and is not counted. */
+async function measure(
+  name: string,
+  { shell, close }: Side,
   work: readonly Workload[],
   times: Times,
 ): Promise<void> {
-  for (const { name, command } of work) {
-    for (const side of sides) {
-      const key = `${side.name} ${name}`;
-      times.set(key, [...(times.get(key) ?? []), await side.shell.run(command)]);
-    }
+  await shell.run(prepareCommand);
+  for (const { command } of work) await shell.run(command);
+  for (const { name: workload, command } of work) {
+    const key = `${name} ${workload}`;
+    times.set(key, [...(times.get(key) ?? []), await shell.run(command)]);
   }
+  await close();
 }
 
 function sideRow(times: Times, side: string, workload: string): Row {
@@ -61,20 +74,16 @@ function sideRow(times: Times, side: string, workload: string): Row {
   return comparedRow({ name, unit: "ms", better: "lower", target }, of("stock"), of(side));
 }
 
-async function startSides({ cores, say }: BenchOptions): Promise<readonly Side[]> {
+async function startRecord({ cores }: BenchOptions): Promise<Side> {
   const alone = await PinnedPair.create({ guest: "default", memoryMiB, cores });
   await alone.startHalf(0);
   await until("the recorder alone is live", () => alone.livePrimary());
+  return { shell: await consoleShell(alone), close: () => alone.close() };
+}
+
+async function startPair({ cores }: BenchOptions): Promise<Side> {
   const pair = await PinnedPair.start({ guest: "default", memoryMiB, cores });
-  const stock = await startStock(cores[0], memoryMiB);
-  const sides: Side[] = [
-    { name: "stock", shell: stock.shell },
-    { name: "record", shell: await consoleShell(alone) },
-    { name: "pair", shell: await consoleShell(pair) },
-  ];
-  for (const { shell } of sides) await shell.run(prepareCommand);
-  say("all sides have booted");
-  return sides;
+  return { shell: await consoleShell(pair), close: () => pair.close() };
 }
 
 /** The guest's shell through the pair's console. */

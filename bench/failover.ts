@@ -39,7 +39,6 @@ export async function failover(options: BenchOptions): Promise<readonly Row[]> {
         `${lines.count} lines, ${lines.lost} lost, ${lines.repeated} repeated`,
     );
   }
-  lines.close();
   await pair.close();
   return rows(measured);
 }
@@ -76,7 +75,7 @@ async function startCounter(pair: PinnedPair): Promise<NumberedLines> {
     (bytes) => lines?.missed(bytes),
   );
   await shell.ready();
-  const counting = new NumberedLines(() => client.close());
+  const counting = new NumberedLines();
   lines = counting;
   client.write(Buffer.from("counter\n"));
   await until("counter prints lines", () => (counting.count > 100 ? true : null));

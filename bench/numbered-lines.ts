@@ -7,14 +7,9 @@ export class NumberedLines {
   count = 0;
   lost = 0;
   repeated = 0;
-  readonly close: () => void;
   #rest = "";
   #last = 0;
   #arrivals: number[] = [];
-
-  constructor(close: () => void) {
-    this.close = close;
-  }
 
   feed(bytes: Uint8Array, nowMs: number): void {
     const lines = (this.#rest + Buffer.from(bytes).toString("latin1")).split("\n");

@@ -13,7 +13,7 @@ import { readStatus } from "../src/cli/pair/runner-client.ts";
 import { createKeyFile } from "../src/platform/key-file.ts";
 import type { RunnerStatus } from "../src/shared/protocol/status.ts";
 import { ArbiterClient } from "../src/vm-runner/host/arbiter-client.ts";
-import { type Child, firstLine, killed, startPinned } from "./processes.ts";
+import { type Child, firstLine, killed, lastWords, startPinned } from "./processes.ts";
 import { until } from "./waiting.ts";
 
 export interface PairOptions {
@@ -46,6 +46,8 @@ export interface Half {
 export class PinnedPair {
   readonly halves: readonly [Half, Half];
   readonly vm: string;
+  readonly #consoles: ConsoleClient[] = [];
+  #closing = false;
   readonly #options: PairOptions;
   readonly #key: Uint8Array;
   readonly #keyFile: string;
@@ -109,11 +111,23 @@ export class PinnedPair {
       ...["--key", this.#keyFile, "--exit-with-parent"],
     ]);
     half.child = child;
-    child.once("exit", () => {
-      if (half.child === child) half.child = null;
+    child.once("close", (code) => {
+      if (half.child !== child) return;
+      half.child = null;
+      // The benchmark killed it when there is no code.
+      if (code !== null) this.#onEnded(index, `ended with code ${code}: ${lastWords(child)}`);
     });
     await firstLine(child);
     child.stdout.resume();
+  }
+
+  /** A half that ended by itself (a busy computer looks like a failure) is started again. */
+  #onEnded(index: 0 | 1, how: string): void {
+    process.stderr.write(`bench: half ${index} ${how}\n`);
+    if (this.#closing) return;
+    this.startHalf(index).catch((error: unknown) =>
+      process.stderr.write(`bench: ${String(error)}\n`),
+    );
   }
 
   /** A console client, which follows the primary. */
@@ -121,7 +135,7 @@ export class PinnedPair {
     onOutput: (bytes: Uint8Array) => void,
     onMissed?: (bytes: number) => void,
   ): ConsoleClient {
-    return new ConsoleClient({
+    const client = new ConsoleClient({
       vm: this.vm,
       key: this.#key,
       endpoints: this.halves.map(({ channel }) => channel),
@@ -129,6 +143,8 @@ export class PinnedPair {
       onOutput,
       ...(onMissed === undefined ? {} : { onMissed }),
     });
+    this.#consoles.push(client);
+    return client;
   }
 
   /** The half that is primary and records now, with its status. */
@@ -150,6 +166,8 @@ export class PinnedPair {
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
+    for (const client of this.#consoles) client.close();
     const children = [...this.halves.map(({ child }) => child), this.#arbiter];
     await Promise.all(children.map((child) => (child === null ? undefined : killed(child))));
   }

@@ -9,6 +9,7 @@ import type { Readable, Writable } from "node:stream";
 export type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
 const children = new Set<Child>();
+const words = new WeakMap<Child, string>();
 const lastWordsMax = 2_000;
 
 /** The cores that this process may run on; one computer may have cores that we may not use. */
@@ -31,6 +32,9 @@ export function startPinned(core: number, args: readonly string[]): Child {
     throw new Error(`cannot run taskset: ${error.message}; install util-linux`);
   });
   child.once("close", () => children.delete(child));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    words.set(child, (lastWords(child) + text).slice(-lastWordsMax));
+  });
   // Writes to a child that was killed are nobody's loss.
   child.stdin.on("error", () => {});
   return child;
@@ -39,10 +43,6 @@ export function startPinned(core: number, args: readonly string[]): Child {
 /** The first line that the child prints. Rejects with its last words when it ends before. */
 export function firstLine(child: Child): Promise<string> {
   let printed = "";
-  let words = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    words = (words + text).slice(-lastWordsMax);
-  });
   return new Promise((resolve, reject) => {
     const take = (bytes: Buffer) => {
       printed += bytes.toString("latin1");
@@ -51,8 +51,15 @@ export function firstLine(child: Child): Promise<string> {
       resolve(printed.slice(0, printed.indexOf("\n")));
     };
     child.stdout.on("data", take);
-    child.once("close", () => reject(new Error(`a process ended before it was ready: ${words}`)));
+    child.once("close", () => {
+      reject(new Error(`a process ended before it was ready: ${lastWords(child)}`));
+    });
   });
+}
+
+/** The end of what the child logged. */
+export function lastWords(child: Child): string {
+  return words.get(child) ?? "";
 }
 
 /** Sends SIGKILL, and resolves when the process is gone. */

@@ -13,7 +13,6 @@ export async function startStock(
 ): Promise<{ readonly shell: GuestShell; readonly close: () => Promise<void> }> {
   const { spec } = await findGuest("default", memoryMiB);
   const child = startPinned(core, [program, JSON.stringify(spec)]);
-  child.stderr.resume();
   const shell = new GuestShell((text) => void child.stdin.write(text));
   child.stdout.on("data", (bytes: Buffer) => shell.feed(bytes));
   await shell.ready();

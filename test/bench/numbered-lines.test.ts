@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { NumberedLines } from "../../bench/numbered-lines.ts";
 
 function fed(text: string): NumberedLines {
-  const lines = new NumberedLines(() => {});
+  const lines = new NumberedLines();
   lines.feed(Buffer.from(text), 0);
   return lines;
 }
@@ -47,7 +47,7 @@ test("bytes that nobody has any more count as a loss", () => {
 });
 
 test("the longest gap is the one that a failure began, not one before or long after it", () => {
-  const lines = new NumberedLines(() => {});
+  const lines = new NumberedLines();
   for (const [i, atMs] of [0, 500, 510, 590, 600, 5_000].entries()) {
     lines.feed(Buffer.from(`counter ${i + 1}\n`), atMs);
   }
