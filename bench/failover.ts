@@ -101,6 +101,7 @@ async function freeze(pair: PinnedPair, trial: number): Promise<number> {
   child.kill("SIGSTOP");
   const survivor = pair.halves[index === 0 ? 1 : 0];
   await until("the backup has taken over", () => isLive(survivor));
+  half.child = null;
   if (trial % 4 === 1) {
     child.kill("SIGCONT");
     await Promise.race([ended(child), pause(exitTimeoutMs)]);
@@ -108,7 +109,6 @@ async function freeze(pair: PinnedPair, trial: number): Promise<number> {
   } else {
     await killed(child);
   }
-  half.child = null;
   await pair.startHalf(index);
   return failedMs;
 }

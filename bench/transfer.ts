@@ -72,7 +72,7 @@ async function measure(
   const pair = await PinnedPair.start({ guest, memoryMiB, cores });
   if (guest === "default") {
     const shell = await consoleShell(pair);
-    await shell.run("counter >/dev/null 2>&1 &");
+    await shell.run("(counter >/dev/null 2>&1 &)");
   }
   for (let round = 0; round < rounds; round++) {
     await pause(calmMs);

@@ -11,7 +11,7 @@ import type { FollowerOfMine, FollowerPhase, Link, PairState, Primary } from "./
 import type { Turn } from "./turn.ts";
 
 /** A candidate this close behind counts as caught up. */
-const caughtUpMs = 5 * lagTargetMs;
+const caughtUpMs = 2.5 * lagTargetMs;
 
 /** From the snapshot's entry on the log is kept and sent. */
 export function wantsLog(follower: FollowerOfMine): boolean {
