@@ -2,7 +2,7 @@
  * Asserts stay on in production. A broken invariant stops the process: in a fault-tolerant pair
  * fail-stop is the fault the system is built for, so an assert turns corruption into a failover.
  */
-export class AssertionError extends Error {
+class AssertionError extends Error {
   override readonly name = "AssertionError";
 }
 

@@ -21,12 +21,12 @@ const dist = process.env["LOCKSTEP_DIST"] ?? fileURLToPath(new URL("../../dist",
 const program = path.join(dist, "cli", "main.js");
 
 /** Every wait of a test is for a condition, and ends in failure after this long. */
-export const boundMs = 60_000;
+const boundMs = 60_000;
 const probeIntervalMs = 15;
 const statusTimeoutMs = 2_000;
 
 /** Waits until `probe` gives something. */
-export async function until<T>(
+async function until<T>(
   what: string,
   probe: () => Promise<T | null | false> | T | null | false,
   evidence: () => string = () => "",

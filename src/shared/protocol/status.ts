@@ -43,7 +43,7 @@ export interface Quantiles {
 /** `primary` is alone while `backup` in the status is null. */
 export type RunnerRole = "candidate" | "joining" | "backup" | "taking over" | "primary" | "stopped";
 
-export interface TransferStatus {
+interface TransferStatus {
   readonly running: boolean;
   readonly finished: number;
   readonly failed: number;

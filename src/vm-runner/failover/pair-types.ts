@@ -79,10 +79,7 @@ export interface Follower {
 }
 
 /** Nothing yet; a snapshot on its way; standing at the snapshot's entry or later. */
-export type FollowerMachine =
-  | { readonly kind: "awaited" }
-  | Restoring
-  | { readonly kind: "standing" };
+type FollowerMachine = { readonly kind: "awaited" } | Restoring | { readonly kind: "standing" };
 
 export interface Restoring {
   readonly kind: "restoring";
@@ -167,7 +164,7 @@ export type FollowerPhase =
   | { readonly kind: "dismissed" }
   | { readonly kind: "lost" };
 
-export interface Streaming {
+interface Streaming {
   readonly kind: "streaming";
   readonly transfer: number;
   readonly sinceMs: number;
@@ -177,7 +174,7 @@ export interface Streaming {
   readonly complete: boolean;
 }
 
-export interface Stopped {
+interface Stopped {
   readonly kind: "stopped";
   readonly reason: ExitReason;
   readonly message: string;

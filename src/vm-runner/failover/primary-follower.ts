@@ -289,7 +289,7 @@ function transferLoss(role: Primary, follower: FollowerOfMine, nowMs: number): s
  * A follower that the record may name keeps counting until `alone` is granted; one that it cannot
  * name is forgotten at once. Either way it is hung up on: it comes back as a new candidate.
  */
-export function loseFollower(
+function loseFollower(
   role: Primary,
   follower: FollowerOfMine,
   reason: string,

@@ -6,7 +6,7 @@ import { findGuest } from "./guest-files.ts";
 import { compileV86, loadGuest } from "./machine-factory.ts";
 import type { MachineOrigin } from "./vm-thread.ts";
 
-export interface DescribedMachine {
+interface DescribedMachine {
   readonly images: MachineImages;
   readonly fingerprint: MachineFingerprint;
   /** Every VM of this guest starts from one kept boot. */

@@ -53,7 +53,7 @@ export interface Ack {
   readonly executedUs: VirtualUs;
 }
 
-export interface SnapshotBegin {
+interface SnapshotBegin {
   readonly kind: "snapshotBegin";
   readonly id: number;
   /** The entry whose inputs are delivered and whose step runs next. */
@@ -62,7 +62,7 @@ export interface SnapshotBegin {
   readonly devices: Uint8Array;
 }
 
-export interface SnapshotChunk {
+interface SnapshotChunk {
   readonly kind: "snapshotChunk";
   readonly id: number;
   readonly offset: number;

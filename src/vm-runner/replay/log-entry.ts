@@ -47,7 +47,7 @@ export interface StartInput {
  * Every runner that executes this entry continues in a fresh instance restored from it, since an
  * instance that ran on is not equal to one that was restored (TLB, JIT, fields v86 does not save).
  */
-export interface SnapshotInput {
+interface SnapshotInput {
   readonly kind: "snapshot";
 }
 
@@ -60,6 +60,6 @@ export interface StateHashInput {
 }
 
 /** The plug is pulled: this entry's step does not run, and none after it. */
-export interface PowerOffInput {
+interface PowerOffInput {
   readonly kind: "powerOff";
 }
