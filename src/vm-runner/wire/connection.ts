@@ -5,7 +5,7 @@ import { FrameReader, frame } from "../../shared/framing.ts";
 export interface ConnectionEvents {
   /** A message; throwing hangs up, because a peer that breaks the format cannot be followed. */
   onMessage(message: Uint8Array): void;
-  /** Once, whoever ended it; `problem` is what broke the format, or the socket's error. */
+  /** Once, whoever ended it; `problem` is how the peer broke the format or TLS. */
   onClosed(problem: string | null): void;
 }
 
@@ -18,8 +18,8 @@ export class Connection {
     const reader = new FrameReader(messageBytesMax);
     socket.setNoDelay(true);
     socket.on("data", (piece: Uint8Array) => this.#take(reader, piece, events));
-    socket.on("error", (error) => {
-      this.#problem ??= error.message;
+    socket.on("error", (error: Error & { code?: string }) => {
+      if (isPeersFault(error)) this.#problem ??= error.message;
     });
     // A half-open connection is of no use: whoever ends it, ends it.
     socket.on("end", () => socket.destroy());
@@ -55,4 +55,9 @@ export class Connection {
       this.#socket.destroy();
     }
   }
+}
+
+/** A peer that died, or a network that broke, has said nothing wrong. */
+function isPeersFault({ code = "" }: { readonly code?: string }): boolean {
+  return code === "EPROTO" || code.startsWith("ERR_SSL");
 }
