@@ -25,6 +25,8 @@ export class ConsoleJudge {
   readonly #pair: PairProcesses;
   readonly #writer = 7;
   readonly #attached = new Map<number, Attached>();
+  /** Position of the first byte shown: a guest from a boot snapshot has printed before. */
+  #start: number | null = null;
   #shown = "";
   #typed = "";
   #accepted = 0;
@@ -36,13 +38,18 @@ export class ConsoleJudge {
     for (const { port } of pair.places) this.#connect(port);
   }
 
-  /** Everything shown so far, from position 0 on. */
+  /** Everything shown so far. */
   get shown(): string {
     return this.#shown;
   }
 
   get typed(): string {
     return this.#typed;
+  }
+
+  /** Position of the next byte wanted. */
+  get #end(): number {
+    return (this.#start ?? 0) + this.#shown.length;
   }
 
   type(text: string): void {
@@ -69,8 +76,12 @@ export class ConsoleJudge {
     });
   }
 
-  untilShown(what: RegExp): Promise<boolean> {
-    return this.#pair.until(`the console shows ${what}`, () => what.test(this.#shown));
+  async untilShown(what: RegExp): Promise<void> {
+    try {
+      await this.#pair.until(`the console shows ${what}`, () => what.test(this.#shown));
+    } catch (cause) {
+      throw new Error(`the console shows no ${what}, but: ${this.#shown.slice(-1_000)}`, { cause });
+    }
   }
 
   /** Everything typed was echoed by the tiny guest. */
@@ -99,7 +110,7 @@ export class ConsoleJudge {
     const frames = new FrameReader(consoleMessageBytesMax);
     socket.setNoDelay(true);
     socket.on("secureConnect", () => {
-      const position = this.#shown.length;
+      const position = this.#end;
       socket.write(frame(encodeConsoleMessage({ kind: "attach", writer: this.#writer, position })));
     });
     socket.on("data", (bytes) => {
@@ -117,8 +128,8 @@ export class ConsoleJudge {
   #onMessage(port: number, socket: tls.TLSSocket, message: ConsoleMessage): void {
     switch (message.kind) {
       case "attached": {
-        if (message.position > this.#shown.length) {
-          this.problems.push(`bytes ${this.#shown.length} to ${message.position} are kept nowhere`);
+        if (this.#start !== null && message.position > this.#end) {
+          this.problems.push(`bytes ${this.#end} to ${message.position} are kept nowhere`);
         }
         const attached = { socket, sent: this.#accepted };
         this.#attached.set(port, attached);
@@ -141,11 +152,13 @@ export class ConsoleJudge {
   }
 
   #onOutput(port: number, position: number, text: string): void {
-    if (position > this.#shown.length) {
-      this.problems.push(`byte ${this.#shown.length} is missing: ${port} went on at ${position}`);
+    this.#start ??= position;
+    if (position > this.#end) {
+      this.problems.push(`byte ${this.#end} is missing: ${port} went on at ${position}`);
       return;
     }
-    const known = this.#shown.slice(position, position + text.length);
+    const at = position - (this.#start ?? 0);
+    const known = this.#shown.slice(at, at + text.length);
     if (!text.startsWith(known)) {
       this.problems.push(`at ${position} port ${port} shows "${text}", before it was "${known}"`);
     }
