@@ -1,0 +1,142 @@
+/**
+ * All that makes a run what it is, as data drawn from the seed before the run begins: the world's
+ * shape, its everyday trouble, and the faults with their times. So a failing run can be made
+ * smaller by leaving out faults, and two runs of equal scenarios are equal.
+ */
+import type { Node } from "./events.ts";
+
+export interface Scenario {
+  readonly seed: number;
+  /** Computers with a runner, in the order in which they start. */
+  readonly nodes: readonly Node[];
+  /** Computers that are free to take a runner when one of `nodes` is lost for good. */
+  readonly spares: readonly Node[];
+  /** Faults strike before this; then the run goes on until all is well, or a bound is passed. */
+  readonly faultyMs: number;
+  readonly network: NetworkTrouble;
+  readonly store: StoreShape;
+  readonly guest: GuestShape;
+  readonly clocks: Readonly<Record<Node, ClockShape>>;
+  /** Console clients that read and type all the time. */
+  readonly clients: number;
+  /** In the order of `atMs`. */
+  readonly faults: readonly Fault[];
+}
+
+/** What the network does every day. Shares are probabilities of a message, 0 to 1. */
+export interface NetworkTrouble {
+  readonly latencyMs: number;
+  /** Up to this much more, drawn for each message. */
+  readonly jitterMs: number;
+  /** A datagram is lost, comes twice, or comes late; a stream's segment is sent again later. */
+  readonly lossShare: number;
+  readonly duplicateShare: number;
+  readonly reorderShare: number;
+}
+
+export interface StoreShape {
+  readonly kind: "file" | "lease";
+  /** Arbiters alive at once, over the same store. */
+  readonly arbiters: number;
+  readonly delayMs: number;
+  /** What becomes of a request now and then, beyond the faults. */
+  readonly lossShare: number;
+}
+
+export interface GuestShape {
+  readonly memoryBytes: number;
+  /** Virtual microseconds between two wake-ups of the idle guest. */
+  readonly timerUs: number;
+  /** Bytes that the guest prints in one go when told to. */
+  readonly burstBytes: number;
+}
+
+export interface ClockShape {
+  readonly offsetMs: number;
+  /** Seconds of this clock in a second of the world. */
+  readonly rate: number;
+}
+
+/**
+ * A fault, with the moment at which it strikes or begins to wait for its chance. `forMs`: it ends
+ * by itself after this long. `restartMs`: the process is started anew (another nonce) after this
+ * long; null: never, its computer is gone for good.
+ */
+export type Fault = { readonly atMs: number } & (
+  | {
+      readonly kind: "crash";
+      readonly node: Node;
+      /** The computer dies with it: nobody is told that its connections are gone. */
+      readonly silent: boolean;
+      readonly restartMs: number | null;
+    }
+  /** Dies before or after performing the n-th effect from `atMs` on. */
+  | {
+      readonly kind: "crash at effect";
+      readonly node: Node;
+      readonly nth: number;
+      readonly when: "before" | "after";
+      readonly silent: boolean;
+      readonly restartMs: number | null;
+    }
+  /** SIGTERM: leaves, if it can without a gap. */
+  | { readonly kind: "terminate"; readonly node: Node; readonly restartMs: number | null }
+  | { readonly kind: "power off" }
+  /** The whole process stands still, then goes on with its old state. */
+  | { readonly kind: "freeze"; readonly node: Node; readonly forMs: number }
+  /** Only the VM thread stands still. */
+  | { readonly kind: "wedge"; readonly node: Node; readonly forMs: number }
+  /** Each step takes this long. */
+  | {
+      readonly kind: "slow";
+      readonly node: Node;
+      readonly stepMs: number;
+      readonly forMs: number;
+    }
+  /** Nothing passes from one to the other; `oneWay` false: nor back. */
+  | {
+      readonly kind: "partition";
+      readonly from: Node;
+      readonly to: Node;
+      readonly oneWay: boolean;
+      readonly forMs: number;
+    }
+  | {
+      readonly kind: "delay";
+      readonly from: Node;
+      readonly to: Node;
+      readonly ms: number;
+      readonly forMs: number;
+    }
+  /** The runners' connection breaks; of what is on its way, this share of bytes still arrives. */
+  | { readonly kind: "cut"; readonly node: Node; readonly share: number }
+  /** The next bytes from one to the other arrive altered. */
+  | { readonly kind: "corrupt"; readonly from: Node; readonly to: Node }
+  | { readonly kind: "clock jump"; readonly node: Node; readonly ms: number }
+  | { readonly kind: "clock rate"; readonly node: Node; readonly rate: number }
+  | { readonly kind: "arbiter down"; readonly arbiter: number; readonly forMs: number }
+  /** Killed (its computer with it) in the middle of its n-th operation on the disk from now. */
+  | {
+      readonly kind: "arbiter crash";
+      readonly arbiter: number;
+      readonly nth: number;
+      readonly forMs: number;
+    }
+  | {
+      readonly kind: "arbiter slow";
+      readonly arbiter: number;
+      readonly ms: number;
+      readonly forMs: number;
+    }
+  /** The next request for a change does not go well. "late": lands after its asker gave up. */
+  | {
+      readonly kind: "request trouble";
+      readonly fate: "request lost" | "answer lost" | "late" | "twice";
+    }
+  /** Another writer touches the Lease between reading and writing it. */
+  | { readonly kind: "lease conflict"; readonly times: number }
+  /** The guest prints a lot, so that buffers fill. */
+  | { readonly kind: "burst"; readonly times: number }
+  /** The next move into a fresh instance fails on this computer. */
+  | { readonly kind: "move fails"; readonly node: Node }
+);
