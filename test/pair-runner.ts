@@ -1,6 +1,7 @@
 /** One runner of the simulated pair: the real core, the real executor, and a small machine. */
 import { heartbeatIntervalMs } from "../src/shared/limits.ts";
 import { initialState, step } from "../src/vm-runner/failover/pair.ts";
+import { pairBounds } from "../src/vm-runner/failover/pair-bounds.ts";
 import type {
   ExitReason,
   PairEffect,
@@ -59,7 +60,12 @@ export class SimRunner {
     const machine = new FakeMachine(world.memoryBytes);
     const parts = { machine, startUs: 0, newTarget: newFakeTarget, newHash: newSha256 };
     this.#executor = new Executor(parts);
-    const config = { vm: world.vm, nonce, fingerprint: world.fingerprint(node) };
+    const config = {
+      vm: world.vm,
+      nonce,
+      fingerprint: world.fingerprint(node),
+      bounds: pairBounds,
+    };
     this.state = initialState(config, this.nowMs);
     this.#every(tickMs, () => this.input({ kind: "tick" }));
     this.#every(heartbeatIntervalMs, () => this.#sendHeartbeats());

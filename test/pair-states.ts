@@ -2,6 +2,7 @@
 import type { VmRecord } from "../src/shared/protocol/record.ts";
 import { newWatch } from "../src/vm-runner/failover/failure-detector.ts";
 import { initialState, step } from "../src/vm-runner/failover/pair.ts";
+import { pairBounds } from "../src/vm-runner/failover/pair-bounds.ts";
 import type {
   Follower,
   FollowerOfMine,
@@ -31,7 +32,7 @@ export function record(
 }
 
 export function stateOf(role: Role, known: VmRecord | null): PairState {
-  const config = { vm: "vm-1", nonce: me, fingerprint: { version: "1" } };
+  const config = { vm: "vm-1", nonce: me, fingerprint: { version: "1" }, bounds: pairBounds };
   return { ...initialState(config, nowMs), view: { known, unsettled: [] }, role };
 }
 

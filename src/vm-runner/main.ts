@@ -7,6 +7,7 @@ import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
 import { createLogger, type Logger } from "../platform/logging.ts";
 import type { Nonce } from "../shared/protocol/record.ts";
+import { pairBounds } from "./failover/pair-bounds.ts";
 import type { ExitReason, Link, PairInput, PairState } from "./failover/pair-types.ts";
 import { ArbiterClient } from "./host/arbiter-client.ts";
 import { type ResolvedMachine, resolveFirstLife, resolveMachine } from "./host/guest.ts";
@@ -123,7 +124,7 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
   );
   const { images, compiled, fingerprint } = machine;
   const runner = new Runner({
-    config: { vm, nonce, fingerprint: fingerprint.parts },
+    config: { vm, nonce, fingerprint: fingerprint.parts, bounds: pairBounds },
     ...{ arbiter, logger, endpoint, heartbeats, meter, firstLife, console: consoleServer },
     startVmThread: (origin, onEvents) => startVmThread({ images, compiled, origin, onEvents }),
     onExit: (reason, message) => ending.end(reason, message),

@@ -1,6 +1,5 @@
 /** What the primary says to its follower: snapshot, log, and news of the record. */
 import { unreachable } from "../../shared/assert.ts";
-import { transferLogBytesMax } from "../../shared/limits.ts";
 import type { ChannelMessage } from "../logging-channel/messages.ts";
 import type { Batch } from "../replay/executor-protocol.ts";
 import type { Follower, PairState, Restoring } from "./pair-types.ts";
@@ -58,7 +57,7 @@ function onBatch(state: PairState, role: Follower, batch: Batch, turn: Turn): Pa
   const watch = { ...role.watch, logMs: turn.nowMs };
   const taken = { ...role, received, watch };
   if (machine.kind === "restoring") {
-    if (machine.waitingBytes + batch.bytes.length > transferLogBytesMax) {
+    if (machine.waitingBytes + batch.bytes.length > state.config.bounds.transferLogBytesMax) {
       return discard(state, role, turn);
     }
     const waiting = batch.count === 0 ? machine : keepForLater(machine, batch);

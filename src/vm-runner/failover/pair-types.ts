@@ -11,6 +11,7 @@ import type {
 } from "../replay/executor-protocol.ts";
 import type { LogInput, StepIndex, VirtualUs } from "../replay/log-entry.ts";
 import type { PeerWatch } from "./failure-detector.ts";
+import type { PairBounds } from "./pair-bounds.ts";
 import type { RecordView, RunnerRequest } from "./record-view.ts";
 
 /** Who this runner is; constant for the life of the process. */
@@ -18,6 +19,7 @@ export interface PairConfig {
   readonly vm: string;
   readonly nonce: Nonce;
   readonly fingerprint: Fingerprint;
+  readonly bounds: PairBounds;
 }
 
 /** A connection of the logging channel; each new one gets a new number. */

@@ -1,12 +1,13 @@
 /** The primary's side of its follower: acceptance, state transfer, acknowledgements, loss. */
 import { unreachable } from "../../shared/assert.ts";
-import { lagTargetMs, transferLogBytesMax, transferTimeoutMs } from "../../shared/limits.ts";
+import { lagTargetMs } from "../../shared/limits.ts";
 import type { Nonce } from "../../shared/protocol/record.ts";
 import { batchesFrom, dropThrough, emptyLog } from "../logging-channel/log-buffer.ts";
 import type { Ack, ChannelMessage, Hello, RefuseReason } from "../logging-channel/messages.ts";
 import type { ExecutorEvent } from "../replay/executor-protocol.ts";
 import { cpuLimitIntervalMs, nextCpuLimit } from "./cpu-limit.ts";
 import { excuseStandstill, lossOf, newWatch } from "./failure-detector.ts";
+import type { PairBounds } from "./pair-bounds.ts";
 import type { FollowerOfMine, FollowerPhase, Link, PairState, Primary } from "./pair-types.ts";
 import type { Turn } from "./turn.ts";
 
@@ -247,11 +248,11 @@ export function onFollowerLinkClosed(role: Primary, link: Link, turn: Turn): Pri
 }
 
 /** On each tick: is the follower still there, and does it keep up? */
-export function watchFollower(role: Primary, turn: Turn): Primary {
+export function watchFollower(role: Primary, bounds: PairBounds, turn: Turn): Primary {
   const { follower } = role;
   if (follower === null || follower.phase.kind === "lost") return role;
   const watch = seenIdle(role, follower, turn.nowMs);
-  const loss = lossOf(watch, turn.nowMs) ?? transferLoss(role, follower, turn.nowMs);
+  const loss = lossOf(watch, turn.nowMs) ?? transferLoss(role, follower, bounds, turn.nowMs);
   if (loss !== null) return loseFollower(role, follower, loss, turn);
   return limitCpu(withWatch(role, follower, watch), follower, turn);
 }
@@ -268,7 +269,13 @@ function seenIdle(role: Primary, follower: FollowerOfMine, nowMs: number): Follo
   };
 }
 
-function transferLoss(role: Primary, follower: FollowerOfMine, nowMs: number): string | null {
+function transferLoss(
+  role: Primary,
+  follower: FollowerOfMine,
+  bounds: PairBounds,
+  nowMs: number,
+): string | null {
+  const { transferLogBytesMax, transferTimeoutMs } = bounds;
   const { phase } = follower;
   switch (phase.kind) {
     case "snapshot":

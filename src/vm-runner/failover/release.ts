@@ -1,11 +1,7 @@
 /** Lets outputs leave as the Output Rule allows, and tells the recorder when it must wait. */
-import {
-  heldConsoleBytesMax,
-  logBufferBytesMax,
-  unacknowledgedEntriesMax,
-} from "../../shared/limits.ts";
 import { releaseOutputs } from "../output-rule/output-hold.ts";
 import type { StepIndex } from "../replay/log-entry.ts";
+import type { PairBounds } from "./pair-bounds.ts";
 import type { PairState, Primary } from "./pair-types.ts";
 import { possibleBackups } from "./record-view.ts";
 import type { Turn } from "./turn.ts";
@@ -19,7 +15,7 @@ export function releaseAllowed(state: PairState, role: Primary, turn: Turn): Pri
   for (const { output, sinceMs } of released) {
     turn.effects.push({ kind: "release", output, heldMs: turn.nowMs - sinceMs });
   }
-  return bound({ ...role, hold }, turn);
+  return bound({ ...role, hold }, state.config.bounds, turn);
 }
 
 /**
@@ -40,8 +36,8 @@ function acknowledgedByAll(state: PairState, role: Primary): StepIndex {
 }
 
 /** The primary waits while a buffer is full, and goes on when it is half empty. */
-function bound(role: Primary, turn: Turn): Primary {
-  const fill = Math.max(role.hold.heldBytes / heldConsoleBytesMax, logFill(role));
+function bound(role: Primary, bounds: PairBounds, turn: Turn): Primary {
+  const fill = Math.max(role.hold.heldBytes / bounds.heldConsoleBytesMax, logFill(role, bounds));
   const blocked = role.blocked ? fill > 0.5 : fill > 1;
   if (blocked === role.blocked) return role;
   turn.command({ kind: "allowance", through: blocked ? role.log.next - 1 : unbounded });
@@ -49,12 +45,12 @@ function bound(role: Primary, turn: Turn): Primary {
 }
 
 /** For a candidate the primary does not wait: when there is too much log the transfer ends. */
-function logFill(role: Primary): number {
+function logFill(role: Primary, bounds: PairBounds): number {
   const kind = role.follower?.phase.kind;
   if (kind === "snapshot" || kind === "streaming" || kind === "catchingUp") return 0;
   return Math.max(
-    role.log.bytes / logBufferBytesMax,
-    unacknowledged(role) / unacknowledgedEntriesMax,
+    role.log.bytes / bounds.logBufferBytesMax,
+    unacknowledged(role) / bounds.unacknowledgedEntriesMax,
   );
 }
 

@@ -27,7 +27,8 @@ export function candidateRole(nowMs: number, brokenOff = 0): Candidate {
 
 /** Whoever is not the primary dials and says who it is and what it has. */
 export function helloOf(state: PairState, received: number): ChannelMessage {
-  return { kind: "hello", ...state.config, received };
+  const { vm, nonce, fingerprint } = state.config;
+  return { kind: "hello", vm, nonce, fingerprint, received };
 }
 
 /** The primary has welcomed this candidate; its snapshot is the next to come. */
