@@ -8,6 +8,7 @@ import { readKeyFile } from "../platform/key-file.ts";
 import { createLogger, type Logger } from "../platform/logging.ts";
 import { pskServerOptions } from "../platform/psk.ts";
 import { FileStore } from "./record/file-store.ts";
+import { nodeDisk } from "./record/node-disk.ts";
 import { recordService } from "./record-service.ts";
 
 export interface ArbiterOptions {
@@ -48,7 +49,7 @@ export async function startArbiter(options: ArbiterOptions): Promise<RunningArbi
   const key = readKeyFile(options.keyFile);
   requireWritable(options.directory);
   const log = createLogger(options.name);
-  const app = recordService(new FileStore(options.directory), log);
+  const app = recordService(new FileStore(options.directory, nodeDisk), log);
   const server = https.createServer(pskServerOptions(new Map([[options.vm, key]])), app);
   // A runner keeps one connection open for the moment in which it must take over.
   server.keepAliveTimeout = 0;

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { RecordRequest } from "../../shared/protocol/record.ts";
 import { FileStore } from "./file-store.ts";
 import { MemoryStore } from "./memory-store.ts";
+import { nodeDisk } from "./node-disk.ts";
 
 const vm = "vm-1";
 let directory: string;
@@ -29,8 +30,8 @@ test("a file store answers like the store in memory, also after it was opened ag
     { kind: "stop", vm, runner: "b", epoch: 3 },
   ];
   for (const request of requests) {
-    expect(new FileStore(directory).apply(request)).toEqual(memory.apply(request));
-    expect(new FileStore(directory).read(vm)).toEqual(memory.read(vm));
+    expect(new FileStore(directory, nodeDisk).apply(request)).toEqual(memory.apply(request));
+    expect(new FileStore(directory, nodeDisk).read(vm)).toEqual(memory.read(vm));
   }
 });
 
@@ -81,7 +82,7 @@ test("a record file moved under another VM's name is refused", async () => {
   await mkdir(path.join(directory, "vm-2"));
   const text = await readFile(path.join(directory, vm, "record.0"), "utf8");
   await writeFile(path.join(directory, "vm-2", "record.0"), text);
-  expect(errorOf(() => new FileStore(directory).read("vm-2"))).toMatchObject({
+  expect(errorOf(() => new FileStore(directory, nodeDisk).read("vm-2"))).toMatchObject({
     code: "corrupt record",
   });
 });
@@ -89,7 +90,7 @@ test("a record file moved under another VM's name is refused", async () => {
 test.each(["", ".", "..", "../x", "a/b", "/etc", "a\0b", ".hidden", "x".repeat(65)])(
   "a VM id cannot leave the directory: %j",
   async (bad) => {
-    const store = new FileStore(directory);
+    const store = new FileStore(directory, nodeDisk);
     expect(errorOf(() => store.read(bad))).toMatchObject({ code: "bad VM id" });
     expect(errorOf(() => store.apply({ kind: "create", vm: bad }))).toMatchObject({
       code: "bad VM id",
@@ -99,7 +100,7 @@ test.each(["", ".", "..", "../x", "a/b", "/etc", "a\0b", ".hidden", "x".repeat(6
 );
 
 test("a directory that is not there is an error, not a missing record", async () => {
-  const store = new FileStore(path.join(directory, "gone"));
+  const store = new FileStore(path.join(directory, "gone"), nodeDisk);
   expect(errorOf(() => store.apply({ kind: "create", vm }))).toMatchObject({
     code: "unusable directory",
   });
@@ -107,7 +108,7 @@ test("a directory that is not there is an error, not a missing record", async ()
 
 test("of many processes that ask at the same epoch exactly one is granted it", async () => {
   const rounds = 20;
-  const store = new FileStore(directory);
+  const store = new FileStore(directory, nodeDisk);
   store.apply({ kind: "create", vm });
   const runners = ["r0", "r1", "r2", "r3", "r4", "r5"];
   const granted = (await Promise.all(runners.map((r) => race(r, rounds)))).flat();
@@ -122,10 +123,11 @@ test("of many processes that ask at the same epoch exactly one is granted it", a
 
 /** A process of its own that asks `restart` for itself at each epoch; the epochs it was granted. */
 async function race(runner: string, rounds: number): Promise<{ epoch: number; runner: string }[]> {
-  const source = new URL("./file-store.ts", import.meta.url).href;
+  const sourceOf = (file: string) => JSON.stringify(new URL(file, import.meta.url).href);
   const script = `
-    const { FileStore } = await import(${JSON.stringify(source)});
-    const store = new FileStore(${JSON.stringify(directory)});
+    const { FileStore } = await import(${sourceOf("./file-store.ts")});
+    const { nodeDisk } = await import(${sourceOf("./node-disk.ts")});
+    const store = new FileStore(${JSON.stringify(directory)}, nodeDisk);
     const granted = [];
     for (let epoch = 0; epoch < ${rounds}; epoch++) {
       while ((store.read("${vm}")).epoch < epoch) {}
@@ -147,7 +149,7 @@ async function race(runner: string, rounds: number): Promise<{ epoch: number; ru
 }
 
 function storeAtEpoch(epoch: number): FileStore {
-  const store = new FileStore(directory);
+  const store = new FileStore(directory, nodeDisk);
   store.apply({ kind: "create", vm });
   if (epoch > 0) store.apply({ kind: "start", vm, runner: "a", epoch: 0 });
   for (let e = 1; e < epoch; e++) store.apply({ kind: "alone", vm, runner: "a", epoch: e });

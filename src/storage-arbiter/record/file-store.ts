@@ -15,22 +15,10 @@
  *
  * Reading lists the directory. A failover makes two files, and listing 10,000 takes about 6 ms.
  */
-import { randomUUID } from "node:crypto";
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
-import path from "node:path";
 import { assert } from "../../shared/assert.ts";
 import { isVmId } from "../../shared/protocol/names.ts";
 import type { RecordOutcome, RecordRequest, VmRecord } from "../../shared/protocol/record.ts";
+import { type Disk, DiskError } from "./disk.ts";
 import { decodeRecord, encodeRecord } from "./record-file.ts";
 import type { RecordStore } from "./record-store.ts";
 import { transition } from "./transition.ts";
@@ -48,12 +36,14 @@ export class StoreError extends Error {
 
 export class FileStore implements RecordStore {
   readonly #directory: string;
+  readonly #disk: Disk;
   /** Highest epoch of each VM whose directory entry this process has synced. */
   readonly #synced = new Map<string, number>();
 
   /** `directory` must exist and survive the process; several stores may share it. */
-  constructor(directory: string) {
+  constructor(directory: string, disk: Disk) {
     this.#directory = directory;
+    this.#disk = disk;
   }
 
   /** @throws StoreError */
@@ -82,10 +72,10 @@ export class FileStore implements RecordStore {
   }
 
   #read(vm: string): VmRecord | null {
-    const epoch = highestEpoch(namesIn(this.#folder(vm)));
+    const epoch = highestEpoch(this.#namesIn(this.#folder(vm)));
     if (epoch === null) return null;
     const file = this.#file(vm, epoch);
-    const record = decodeRecord(readFileSync(file, "utf8"));
+    const record = decodeRecord(this.#disk.readText(file));
     if (record === null || record.vm !== vm || record.epoch !== epoch) {
       throw new StoreError(
         "corrupt record",
@@ -101,18 +91,18 @@ export class FileStore implements RecordStore {
   #write(record: VmRecord): boolean {
     const folder = this.#folder(record.vm);
     if (record.epoch === 0) {
-      makeDirectory(folder);
-      syncDirectory(this.#directory);
+      this.#makeFolder(folder);
+      this.#disk.syncDirectory(this.#directory);
     }
-    const temporary = path.join(folder, `new.${process.pid}.${randomUUID()}`);
+    const temporary = `${folder}/new.${this.#disk.freshWord()}`;
     try {
-      writeSynced(temporary, encodeRecord(record));
-      linkSync(temporary, this.#file(record.vm, record.epoch));
+      this.#disk.writeNew(temporary, encodeRecord(record));
+      this.#disk.link(temporary, this.#file(record.vm, record.epoch));
     } catch (error) {
-      if (codeOf(error) === "EEXIST") return false;
+      if (isDiskError(error, "exists")) return false;
       throw error;
     } finally {
-      removeIfThere(temporary);
+      this.#removeIfThere(temporary);
     }
     this.#syncUpTo(record.vm, record.epoch);
     return true;
@@ -120,20 +110,46 @@ export class FileStore implements RecordStore {
 
   #syncUpTo(vm: string, epoch: number): void {
     if ((this.#synced.get(vm) ?? -1) >= epoch) return;
-    syncDirectory(this.#folder(vm));
+    this.#disk.syncDirectory(this.#folder(vm));
     this.#synced.set(vm, Math.max(epoch, this.#synced.get(vm) ?? -1));
   }
 
   #folder(vm: string): string {
-    return path.join(this.#directory, vm);
+    return `${this.#directory}/${vm}`;
   }
 
   #file(vm: string, epoch: number): string {
-    return path.join(this.#folder(vm), `record.${epoch}`);
+    return `${this.#folder(vm)}/record.${epoch}`;
+  }
+
+  #namesIn(folder: string): readonly string[] {
+    try {
+      return this.#disk.list(folder);
+    } catch (error) {
+      if (isDiskError(error, "missing")) return [];
+      throw error;
+    }
+  }
+
+  /** Its parent must exist: the store makes no new home for itself where a disk is missing. */
+  #makeFolder(folder: string): void {
+    try {
+      this.#disk.makeDirectory(folder);
+    } catch (error) {
+      if (!isDiskError(error, "exists")) throw error;
+    }
+  }
+
+  #removeIfThere(file: string): void {
+    try {
+      this.#disk.unlink(file);
+    } catch (error) {
+      if (!isDiskError(error, "missing")) throw error;
+    }
   }
 }
 
-/** Runs `work`; what the system refuses becomes a StoreError. */
+/** Runs `work`; what the disk refuses becomes a StoreError. */
 function explained<T>(directory: string, vm: string, work: () => T): T {
   if (!isVmId(vm)) {
     throw new StoreError(
@@ -144,30 +160,12 @@ function explained<T>(directory: string, vm: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (codeOf(error) === undefined || error instanceof StoreError) throw error;
+    if (!(error instanceof DiskError)) throw error;
     throw new StoreError(
       "unusable directory",
-      `cannot use the record store ${directory}: ${String(error)}`,
+      `cannot use the record store ${directory}: ${error.message}`,
       error,
     );
-  }
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return [];
-    throw error;
-  }
-}
-
-/** Its parent must exist: the store does not make a new home for itself where a disk is missing. */
-function makeDirectory(folder: string): void {
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
   }
 }
 
@@ -180,28 +178,6 @@ function highestEpoch(names: readonly string[]): number | null {
   return highest;
 }
 
-function writeSynced(file: string, text: string): void {
-  writeFileSync(file, text, { flag: "wx", mode: 0o600, flush: true });
-}
-
-function removeIfThere(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error;
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const descriptor = openSync(directory, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** The system's name of an operating failure, such as ENOENT. */
-function codeOf(error: unknown): unknown {
-  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+function isDiskError(error: unknown, code: DiskError["code"]): boolean {
+  return error instanceof DiskError && error.code === code;
 }

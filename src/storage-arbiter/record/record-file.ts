@@ -1,5 +1,6 @@
 /** What a record's file holds: one line of JSON, so that a person can read it, and a checksum. */
 import { z } from "zod";
+import { assert } from "../../shared/assert.ts";
 import { crc32c } from "../../shared/crc32c.ts";
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import { recordSchema } from "./record-schema.ts";
@@ -26,7 +27,15 @@ export function decodeRecord(text: string): VmRecord | null {
 }
 
 function checksum(record: VmRecord): number {
-  return crc32c(new TextEncoder().encode(JSON.stringify(record)));
+  const text = JSON.stringify(record);
+  return crc32c(Uint8Array.from(text, (character) => asciiOf(character, text)));
+}
+
+/** Names are ASCII (names.ts), and so is the rest of a record. */
+function asciiOf(character: string, text: string): number {
+  const code = character.charCodeAt(0);
+  assert(code < 0x80, `a record with other letters than ASCII: ${text}`);
+  return code;
 }
 
 function parseJson(text: string): unknown {
