@@ -15,7 +15,7 @@ import {
   decodeConsoleMessage,
   encodeConsoleMessage,
 } from "../shared/protocol/console.ts";
-import { PendingInput } from "./pending-input.ts";
+import { PendingInput } from "./console/pending-input.ts";
 
 export interface ConsoleEndpoint {
   readonly host: string;

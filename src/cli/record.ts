@@ -7,10 +7,10 @@ import { exitCodes } from "../platform/exit-codes.ts";
 import { type Recording, type RecordingEnd, startRecording } from "../vm-runner/recording.ts";
 import type { RunnerOutput } from "../vm-runner/replay/executor-protocol.ts";
 import { CommandError, runCommand } from "./command-error.ts";
+import { PendingInput } from "./console/pending-input.ts";
 import { parseDuration } from "./duration.ts";
 import { withGuestErrors } from "./guest-errors.ts";
 import { parseMemory } from "./options.ts";
-import { PendingInput } from "./pending-input.ts";
 
 interface Flags {
   readonly guest: string;

@@ -7,6 +7,7 @@ import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
 import { createLogger, type Logger } from "../platform/logging.ts";
 import type { Nonce } from "../shared/protocol/record.ts";
+import { ConsoleService } from "./console/console-service.ts";
 import { pairBounds } from "./failover/pair-bounds.ts";
 import type { ExitReason, Link, PairInput, PairState } from "./failover/pair-types.ts";
 import { ArbiterClient } from "./host/arbiter-client.ts";
@@ -16,7 +17,7 @@ import { startRunnerHttp } from "./host/runner-http.ts";
 import { RunnerMeter } from "./host/runner-meter.ts";
 import { type MachineOrigin, startVmThread } from "./host/vm-thread.ts";
 import type { ChannelMessage } from "./logging-channel/messages.ts";
-import { ConsoleServer } from "./wire/console-server.ts";
+import { serveReader } from "./wire/console-reader.ts";
 import { type Address, Endpoint } from "./wire/endpoint.ts";
 import { startHeartbeats } from "./wire/heartbeats.ts";
 
@@ -104,14 +105,13 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
     meter.onBadPeer();
     logger.warn({ problem }, "connection dropped");
   };
-  const consoleServer = new ConsoleServer({
+  const consoleService = new ConsoleService({
     onInput: (input) => feed({ kind: "consoleInput", input }),
-    onBadPeer,
   });
   const endpoint = new Endpoint({
     ...{ vm, key, listen, peer, onBadPeer },
     ...channelEvents(feed, meter, logger),
-    onConsole: (socket) => consoleServer.accept(socket),
+    onConsole: (socket) => serveReader(socket, consoleService, onBadPeer),
   });
   await serving(listen, endpoint.listen());
   const heartbeats = await serving(
@@ -125,7 +125,7 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
   const { images, compiled, fingerprint } = machine;
   const runner = new Runner({
     config: { vm, nonce, fingerprint: fingerprint.parts, bounds: pairBounds },
-    ...{ arbiter, logger, endpoint, heartbeats, meter, firstLife, console: consoleServer },
+    ...{ arbiter, logger, endpoint, heartbeats, meter, firstLife, console: consoleService },
     startVmThread: (origin, onEvents) => startVmThread({ images, compiled, origin, onEvents }),
     onExit: (reason, message) => ending.end(reason, message),
     onFailure: (error) => ending.fail(error),
@@ -137,7 +137,7 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
   );
   ending.close = async () => {
     endpoint.close();
-    consoleServer.close();
+    consoleService.close();
     server.close();
     server.closeAllConnections();
     await Promise.all([runner.stop(), heartbeats.stop()]);

@@ -4,6 +4,7 @@
  */
 import type { Logger } from "../../platform/logging.ts";
 import { unreachable } from "../../shared/assert.ts";
+import type { ConsoleService } from "../console/console-service.ts";
 import { initialState, step } from "../failover/pair.ts";
 import type {
   ExitReason,
@@ -13,7 +14,6 @@ import type {
   PairState,
 } from "../failover/pair-types.ts";
 import type { ExecutorCommand, ExecutorEvent } from "../replay/executor-protocol.ts";
-import type { ConsoleServer } from "../wire/console-server.ts";
 import type { Endpoint } from "../wire/endpoint.ts";
 import type { Heartbeats } from "../wire/heartbeats.ts";
 import type { ArbiterClient } from "./arbiter-client.ts";
@@ -30,7 +30,7 @@ export interface RunnerParts {
   readonly arbiter: ArbiterClient;
   readonly endpoint: Endpoint;
   readonly heartbeats: Heartbeats;
-  readonly console: ConsoleServer;
+  readonly console: ConsoleService;
   readonly meter: RunnerMeter;
   /** What a VM's first life begins from. */
   readonly firstLife: () => Promise<MachineOrigin>;

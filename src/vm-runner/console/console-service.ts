@@ -1,41 +1,55 @@
 /**
- * Serves the guest's console to readers (shared/protocol/console.ts). Only a primary shows it and
- * takes what is typed; on any other runner a reader is told so and tries the other half.
+ * The guest's console, for readers (shared/protocol/console.ts). Only a primary shows it and takes
+ * what is typed; on any other runner a reader is told so and tries the other half. A reader is a
+ * connection that somebody else holds: a socket in a runner, a simulated one in the simulator.
  */
-import type { TLSSocket } from "node:tls";
 import { heldConsoleBytesMax } from "../../shared/limits.ts";
 import {
   type ConsoleMessage,
-  consoleMessageBytesMax,
   decodeConsoleMessage,
   encodeConsoleMessage,
 } from "../../shared/protocol/console.ts";
 import type { RunnerOutput } from "../replay/executor-protocol.ts";
 import type { ConsoleInput } from "../replay/log-entry.ts";
-import { Connection } from "./connection.ts";
 import { ConsoleHistory } from "./console-history.ts";
 
 /** A reader that does not read is hung up on, and may come back for what is kept. */
 const readerQueueBytesMax = 4 * 1024 * 1024;
 const readersMax = 64;
 
-interface Reader {
-  readonly connection: Connection;
+/** The way to one reader: messages in order, until one side ends it. */
+export interface ReaderConnection {
+  /** Bytes that wait for the reader to read. */
+  readonly queuedBytes: number;
+  send(message: Uint8Array): void;
+  /** Ends the connection after what was sent. */
+  end(): void;
+}
+
+/** What the service knows a connection by. */
+export interface Reader {
+  readonly connection: ReaderConnection;
+  /** Set by the reader's first message. */
   writer: number | null;
 }
 
-export interface ConsoleServerOptions {
-  readonly onInput: (input: ConsoleInput) => void;
-  readonly onBadPeer: (problem: string) => void;
+/** A reader said something that none says: its connection is of no use any more. */
+export class ConsoleReaderError extends Error {
+  override readonly name = "ConsoleReaderError";
 }
 
-export class ConsoleServer {
-  readonly #options: ConsoleServerOptions;
+export interface ConsoleServiceOptions {
+  /** A reader typed on the primary's console. */
+  readonly onInput: (input: ConsoleInput) => void;
+}
+
+export class ConsoleService {
+  readonly #options: ConsoleServiceOptions;
   readonly #history = new ConsoleHistory();
   readonly #readers = new Set<Reader>();
   #isPrimary = false;
 
-  constructor(options: ConsoleServerOptions) {
+  constructor(options: ConsoleServiceOptions) {
     this.#options = options;
   }
 
@@ -68,17 +82,25 @@ export class ConsoleServer {
   }
 
   /** A reader's connection, before its first message. */
-  accept(socket: TLSSocket): void {
-    const connection = new Connection(socket, consoleMessageBytesMax, {
-      onMessage: (bytes) => this.#onMessage(reader, decodeConsoleMessage(bytes)),
-      onClosed: (problem) => {
-        this.#readers.delete(reader);
-        if (problem !== null) this.#options.onBadPeer(problem);
-      },
-    });
+  accept(connection: ReaderConnection): Reader {
     const reader: Reader = { connection, writer: null };
     this.#readers.add(reader);
     if (this.#readers.size > readersMax) this.#dismiss(reader);
+    return reader;
+  }
+
+  /**
+   * A whole message of a reader. Whoever holds the connection hangs up when this throws.
+   *
+   * @throws BytesError, ConsoleReaderError
+   */
+  receive(reader: Reader, message: Uint8Array): void {
+    this.#onMessage(reader, decodeConsoleMessage(message));
+  }
+
+  /** The reader's connection is closed, whoever closed it. */
+  leave(reader: Reader): void {
+    this.#readers.delete(reader);
   }
 
   close(): void {
@@ -97,12 +119,12 @@ export class ConsoleServer {
         return;
       case "input": {
         const { position, bytes } = message;
-        if (reader.writer === null) throw new Error("console input before attach");
+        if (reader.writer === null) throw new ConsoleReaderError("console input before attach");
         this.#options.onInput({ kind: "console", writer: reader.writer, position, bytes });
         return;
       }
       default:
-        throw new Error(`a reader does not send ${message.kind}`);
+        throw new ConsoleReaderError(`a reader does not send ${message.kind}`);
     }
   }
 

@@ -2,8 +2,8 @@
  * What was typed and is not yet in the acknowledged log. Each byte has a position, so that a new
  * primary can drop what the old one already took.
  */
-import { assert } from "../shared/assert.ts";
-import { consoleInputBytesMax } from "../shared/limits.ts";
+import { assert } from "../../shared/assert.ts";
+import { consoleInputBytesMax } from "../../shared/limits.ts";
 
 /** Sent and not accepted: half of what a runner keeps, so that it never has to refuse any. */
 const inFlightBytesMax = consoleInputBytesMax / 2;
