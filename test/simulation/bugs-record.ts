@@ -1,0 +1,100 @@
+/** Deliberate bugs in the record: its decisions, what runners know of it, and its stores. */
+import type { Bug } from "./bugs.ts";
+
+const failover = "src/vm-runner/failover";
+const record = "src/storage-arbiter/record";
+
+export const recordBugs: readonly Bug[] = [
+  {
+    name: "a request at a stale epoch is granted",
+    why: "of all requests that expect one epoch at most one takes effect",
+    edits: [
+      {
+        file: `${record}/transition.ts`,
+        find: 'if (record.epoch > request.epoch) return "stale epoch";',
+        replace: "",
+      },
+    ],
+    caughtBy: ["linearizable record", "single life"],
+    seedsMax: 300,
+  },
+  {
+    name: "alone makes no new epoch",
+    why: "each granted change makes the next epoch",
+    edits: [
+      {
+        file: `${record}/transition.ts`,
+        find: "const next = { ...record, epoch: record.epoch + 1 };",
+        replace:
+          'const next = { ...record, epoch: record.epoch + (request.kind === "alone" ? 0 : 1) };',
+      },
+    ],
+    caughtBy: ["linearizable record", "single life", "output rule", "progress", "fail-stop"],
+    seedsMax: 100,
+  },
+  {
+    name: "a take-over leaves the lost primary named as backup",
+    why: "after a take-over the new primary is alone",
+    edits: [
+      {
+        file: `${record}/transition.ts`,
+        find: "primary: request.runner, backup: null, takeovers: record.takeovers + 1 }",
+        replace:
+          "primary: request.runner, backup: record.primary, takeovers: record.takeovers + 1 }",
+      },
+    ],
+    caughtBy: ["linearizable record"],
+    seedsMax: 100,
+  },
+  {
+    name: "a new runner starts a VM that has lived",
+    why: "a VM is started once; later lives continue it",
+    edits: [
+      {
+        file: `${record}/transition.ts`,
+        find: 'if (request.kind === "start" && record.epoch > 0) return "already started";',
+        replace: "",
+      },
+      {
+        file: `${failover}/candidate.ts`,
+        find: 'if (known?.epoch === 0) {\n    return turn.ask(state, { kind: "start", vm, runner: nonce, epoch: 0 });',
+        replace:
+          'if (known !== null) {\n    return turn.ask(state, { kind: "start", vm, runner: nonce, epoch: known.epoch });',
+      },
+    ],
+    caughtBy: ["linearizable record", "single life", "consistency after failover"],
+    seedsMax: 50,
+  },
+  {
+    name: "an old record that is read late is believed",
+    why: "a runner's knowledge of the record never goes back",
+    edits: [
+      {
+        file: `${failover}/record-view.ts`,
+        find: "if (view.known !== null && record.epoch < view.known.epoch) return view;",
+        replace: "",
+      },
+    ],
+    caughtBy: ["progress", "fail-stop", "output rule", "single life", "consistency after failover"],
+    seedsMax: 1000,
+  },
+  {
+    name: "reading the old epoch settles a request",
+    why: "a request that was not answered may yet land",
+    edits: [
+      {
+        file: `${failover}/record-view.ts`,
+        find: "const settled = view.known === null || record.epoch > view.known.epoch;",
+        replace: "const settled = true;",
+      },
+      {
+        file: `${failover}/pair.ts`,
+        find: "return { ...state, asking: false, askAgainMs: turn.nowMs + recordRetryMs };",
+        replace:
+          "return turn.read({ ...state, asking: false, askAgainMs: turn.nowMs + recordRetryMs });",
+      },
+    ],
+    caughtBy: ["output rule", "consistency after failover", "progress"],
+    seedsMax: 2000,
+  },
+];
