@@ -217,3 +217,12 @@ test("a closed session lets go of everything and does nothing more", () => {
   expect(shell.tries.size).toBe(before);
   expect(told).toEqual([]);
 });
+
+test("after a runner was hung up on, the rest of what it said does not count", () => {
+  pass(0);
+  session.opened(1, shell.nowMs);
+  const pieces = [{ kind: "notPrimary" }, { kind: "attached", position: 0 }] as const;
+  const both = pieces.flatMap((message) => [...frame(encodeConsoleMessage(message))]);
+  session.received(1, Uint8Array.from(both), shell.nowMs);
+  expect(session.connected).toBe(false);
+});
