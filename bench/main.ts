@@ -10,12 +10,14 @@ import type { BenchOptions } from "./options.ts";
 import { removeFiles } from "./pinned-pair.ts";
 import { killAll, usableCores } from "./processes.ts";
 import { describeMachine, type Row, table } from "./report.ts";
+import { sim } from "./sim.ts";
 import { transfer } from "./transfer.ts";
 
 const benches: Record<string, (options: BenchOptions) => Promise<readonly Row[]>> = {
   cpu,
   failover,
   log,
+  sim,
   transfer,
 };
 
@@ -23,7 +25,7 @@ const usage = `usage: npm run bench -- NAME [--json] [--quick] [--rounds R] [--n
 NAME is one of ${Object.keys(benches).join(", ")}
   --json      print the result as one line of JSON, and nothing else on standard output
   --quick     at most two minutes; the figures are rough
-  --rounds R  how often each thing is measured (cpu, log, transfer)
+  --rounds R  how often each thing is measured (cpu, log, sim, transfer)
   --n N       how many kills, and how many freezes (failover)
 `;
 const interruptedCode = 130;

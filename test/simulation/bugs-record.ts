@@ -97,4 +97,56 @@ export const recordBugs: readonly Bug[] = [
     caughtBy: ["output rule", "consistency after failover", "progress"],
     seedsMax: 2000,
   },
+  {
+    name: "an arbiter that lost the race says that it won",
+    why: "of all who make one epoch exactly one does",
+    edits: [
+      {
+        file: `${record}/file-store.ts`,
+        find: 'if (isDiskError(error, "exists")) return false;',
+        replace: 'if (isDiskError(error, "exists")) return true;',
+      },
+    ],
+    caughtBy: ["linearizable record", "single life", "output rule", "consistency after failover"],
+    seedsMax: 2000,
+  },
+  {
+    name: "an arbiter answers before the disk has the record",
+    why: "file and directory are synced before anybody is told",
+    edits: [
+      {
+        file: `${record}/file-store.ts`,
+        find: "this.#syncUpTo(record.vm, record.epoch);\n    return true;",
+        replace: "return true;",
+      },
+    ],
+    caughtBy: ["linearizable record", "single life"],
+    seedsMax: 500,
+  },
+  {
+    name: "an arbiter reads out a record that the disk may lose",
+    why: "a reader syncs too: else it acts on what a power failure takes back",
+    edits: [
+      {
+        file: `${record}/file-store.ts`,
+        find: "this.#syncUpTo(vm, epoch);\n    return record;",
+        replace: "return record;",
+      },
+    ],
+    caughtBy: ["linearizable record", "single life"],
+    seedsMax: 2000,
+  },
+  {
+    name: "a Lease is written whatever its resourceVersion",
+    why: "a Lease changes only from the version that was read",
+    edits: [
+      {
+        file: "test/simulation/lease.ts",
+        find: 'if (resourceVersion !== String(this.#version)) return "conflict";',
+        replace: "",
+      },
+    ],
+    caughtBy: ["linearizable record", "single life", "output rule", "consistency after failover"],
+    seedsMax: 1000,
+  },
 ];

@@ -4,6 +4,7 @@
  * checker sees it. Each is as small as a slip of the pen could be; where the protocol has a second
  * line of defence, a bug takes that away too.
  */
+import { consoleBugs } from "./bugs-console.ts";
 import { recordBugs } from "./bugs-record.ts";
 import { transferBugs } from "./bugs-transfer.ts";
 import type { CheckerName } from "./checkers/checker.ts";
@@ -160,7 +161,7 @@ const outputBugs: readonly Bug[] = [
         replace: "const position = machine.writerPosition(writer) + 1;",
       },
     ],
-    caughtBy: ["output rule", "consistency after failover", "progress"],
+    caughtBy: ["output rule", "consistency after failover", "progress", "fail-stop"],
     seedsMax: 50,
   },
   {
@@ -336,4 +337,10 @@ const lifeBugs: readonly Bug[] = [
   },
 ];
 
-export const bugs: readonly Bug[] = [...outputBugs, ...lifeBugs, ...recordBugs, ...transferBugs];
+export const bugs: readonly Bug[] = [
+  ...outputBugs,
+  ...lifeBugs,
+  ...recordBugs,
+  ...transferBugs,
+  ...consoleBugs,
+];

@@ -24,6 +24,8 @@ export function faultInWords(fault: Fault): string {
       return "the user switches the VM off";
     case "freeze":
       return `${fault.node} stands still for ${short(fault.forMs)} ms`;
+    case "stall":
+      return `the I/O of ${fault.node} stands still for ${short(fault.forMs)} ms; its VM and heartbeats go on`;
     case "wedge":
       return `the VM thread of ${fault.node} stands still for ${short(fault.forMs)} ms`;
     case "slow":

@@ -14,7 +14,7 @@ export interface Shrunk {
   readonly runs: number;
 }
 
-export const shrinkRunsMax = 300;
+const shrinkRunsMax = 300;
 
 /** Null when the scenario does not fail this checker at all. */
 export async function shrink(

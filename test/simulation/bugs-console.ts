@@ -1,0 +1,46 @@
+/** Deliberate bugs on the way between the guest's console and who reads and types there. */
+import type { Bug } from "./bugs.ts";
+
+export const consoleBugs: readonly Bug[] = [
+  {
+    name: "a reader goes on one byte too far after a reconnect",
+    why: "of the console no byte is lost, repeated or changed",
+    edits: [
+      {
+        file: "src/cli/console/console-session.ts",
+        find: 'this.#send(attempt, { kind: "attach", writer, position: this.#output.next });',
+        replace:
+          "const next = this.#output.next === null ? null : this.#output.next + 1;\n" +
+          '    this.#send(attempt, { kind: "attach", writer, position: next });',
+      },
+    ],
+    caughtBy: ["consistency after failover", "progress", "fail-stop"],
+    seedsMax: 100,
+  },
+  {
+    name: "what was typed is not typed again after a reconnect",
+    why: "what is typed arrives once, also across a failover",
+    edits: [
+      {
+        file: "src/cli/console/console-session.ts",
+        find: "this.#input.resendFromAccepted();",
+        replace: "",
+      },
+    ],
+    caughtBy: ["consistency after failover", "progress", "fail-stop"],
+    seedsMax: 200,
+  },
+  {
+    name: "a new primary does not show what it executed as a backup",
+    why: "a reader goes on at the right byte after a failover",
+    edits: [
+      {
+        file: "src/vm-runner/console/console-service.ts",
+        find: "this.#history.showAll();",
+        replace: "",
+      },
+    ],
+    caughtBy: ["consistency after failover", "progress", "fail-stop"],
+    seedsMax: 200,
+  },
+];

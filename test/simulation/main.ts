@@ -1,0 +1,129 @@
+/**
+ * The command of the simulator, `npm run sim` (docs/testing.md). Exit code 0: no violation (or every
+ * bug was caught); 1: a violation (or a bug was not caught); 2: the options make no sense.
+ */
+import os from "node:os";
+import { hunt, huntAll, huntInWords, huntsJson, huntTable } from "./bug-hunt.ts";
+import { type Command, OptionError, parseCommand, usage } from "./options.ts";
+import {
+  failureInWords,
+  progressLine,
+  repeatCommand,
+  resultInWords,
+  shrunkInWords,
+  table,
+} from "./report.ts";
+import { shrink } from "./shrink.ts";
+import { loadSimulator, textOf } from "./simulator.ts";
+import { addResult, emptyTally, inOrder, type Tally, tallyJson } from "./tally.ts";
+import { traceLine } from "./trace.ts";
+import { runSeeds } from "./workers.ts";
+
+const badOptionsCode = 2;
+/** Of more failing seeds than this the first ones tell enough. */
+const failuresShown = 3;
+const progressIntervalMs = 5_000;
+
+try {
+  process.exitCode = await perform(parseCommand(process.argv.slice(2), os.availableParallelism()));
+} catch (error) {
+  const isBadOption = error instanceof OptionError;
+  say(isBadOption ? error.message : textOf(error));
+  process.exitCode = isBadOption ? badOptionsCode : 1;
+}
+
+async function perform(command: Command): Promise<number> {
+  switch (command.kind) {
+    case "help":
+      process.stdout.write(usage);
+      return 0;
+    case "seeds":
+      return command.bug === null ? await manySeeds(command) : await oneBug(command);
+    case "seed":
+      return await oneSeed(command);
+    case "bugs":
+      return await allBugs(command);
+  }
+}
+
+type Seeds = Extract<Command, { kind: "seeds" }>;
+
+async function manySeeds(command: Seeds): Promise<number> {
+  const { first, last, shape, workers, minutes, json } = command;
+  let saidMs = performance.now();
+  const onProgress = (tally: Tally) => {
+    if (performance.now() - saidMs < progressIntervalMs) return;
+    saidMs = performance.now();
+    say(progressLine(tally, last - first + 1));
+  };
+  const range = { first, last, shape, bug: null, workers, minutes };
+  const { tally, seconds } = await runSeeds({ ...range, isEnough: () => false, onProgress });
+  process.stdout.write(json ? `${tallyJson(tally, seconds)}\n` : table(tally, seconds));
+  if (!json) await showFailures(tally, command);
+  return tally.failures.length > 0 ? 1 : 0;
+}
+
+async function showFailures(tally: Tally, { shape }: Seeds): Promise<void> {
+  if (tally.failures.length === 0) return;
+  const simulator = await loadSimulator(null);
+  for (const failure of inOrder(tally.failures).slice(0, failuresShown)) {
+    const { seed, checker, crashed } = failure;
+    const scenario = simulator.scenarioOf(seed, shape);
+    const shrunk = crashed ? null : await shrink(scenario, checker, simulator.run);
+    const repeat = repeatCommand(seed, shape, null);
+    process.stdout.write(`\n${failureInWords(failure, shrunk, repeat)}`);
+  }
+  const others = tally.failures.length - failuresShown;
+  if (others > 0) process.stdout.write(`\nand ${others} more failing seeds\n`);
+}
+
+async function oneSeed(command: Extract<Command, { kind: "seed" }>): Promise<number> {
+  const { seed, shape, trace, json, bug } = command;
+  const simulator = await loadSimulator(bug);
+  let scenario = simulator.scenarioOf(seed, shape);
+  if (command.shrunk) {
+    const { violation } = await simulator.run(scenario);
+    const shrunk = violation && (await shrink(scenario, violation.checker, simulator.run));
+    if (shrunk === null) say(`seed ${seed} fails no checker: there is nothing to make smaller`);
+    else if (!json) process.stdout.write(shrunkInWords(shrunk));
+    scenario = shrunk?.scenario ?? scenario;
+  }
+  const lines: string[] = [];
+  const begun = performance.now();
+  const result = await simulator.run(
+    scenario,
+    trace ? (event) => void lines.push(`${traceLine(event)}\n`) : undefined,
+  );
+  process.stdout.write(lines.join(""));
+  const tally = emptyTally();
+  addResult(tally, result);
+  const seconds = (performance.now() - begun) / 1000;
+  process.stdout.write(json ? `${tallyJson(tally, seconds)}\n` : resultInWords(result));
+  return result.violation === null ? 0 : 1;
+}
+
+async function oneBug(command: Seeds): Promise<number> {
+  const { bug, json } = command;
+  if (bug === null) throw new Error("no bug was given");
+  const begun = performance.now();
+  const done = await hunt(bug, command);
+  const seconds = (performance.now() - begun) / 1000;
+  process.stdout.write(json ? `${huntsJson([done], seconds)}\n` : huntInWords(done));
+  return done.caught === null ? 1 : 0;
+}
+
+async function allBugs({ workers, json }: Extract<Command, { kind: "bugs" }>): Promise<number> {
+  const begun = performance.now();
+  const hunts = await huntAll(workers, (done) => {
+    process.stderr.write(huntInWords(done));
+  });
+  const seconds = (performance.now() - begun) / 1000;
+  process.stdout.write(json ? `${huntsJson(hunts, seconds)}\n` : huntTable(hunts));
+  const missed = hunts.filter(({ caught }) => caught === null).length;
+  if (missed > 0) say(`${missed} of ${hunts.length} bugs were not caught`);
+  return missed > 0 ? 1 : 0;
+}
+
+function say(text: string): void {
+  process.stderr.write(`sim: ${text}\n`);
+}
