@@ -6,6 +6,8 @@
  */
 import { consoleHistoryBytes, unacknowledgedEntriesMax } from "../../../src/shared/limits.ts";
 import type { Nonce, VmRecord } from "../../../src/shared/protocol/record.ts";
+import type { PairInput } from "../../../src/vm-runner/failover/pair-types.ts";
+import type { StepIndex } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { SimEvent } from "../events.ts";
 import { type Checker, Violation } from "./checker.ts";
 import { Possession } from "./possession.ts";
@@ -46,18 +48,12 @@ export class BoundsChecker implements Checker {
       case "lived":
         this.#released.delete(event.process);
         return;
-      case "executed":
-        for (const { position, bytes } of event.step.outputs) {
-          this.#printed.set(event.process, position + bytes.length);
-        }
+      case "input":
+        if (event.role === "primary") this.#heard(event.process, event.input);
         return;
       case "released":
         if (event.output.kind !== "console") return;
         this.#released.set(event.process, event.output.position + event.output.bytes.length);
-        return;
-      case "recorded":
-        this.#mustNotRunAway(event.process);
-        this.#mustNotHoldMore(event.process);
         return;
       default:
     }
@@ -71,11 +67,22 @@ export class BoundsChecker implements Checker {
     throw new Violation("bounds", message);
   }
 
-  #mustNotRunAway(process: Nonce): void {
+  /** What the primary's core hears from its machine: only from here on it can do something. */
+  #heard(process: Nonce, input: PairInput): void {
+    if (input.kind !== "executor") return;
+    const { event } = input;
+    if (event.kind === "recorded") {
+      this.#mustNotRunAway(process, event.batch.first + event.batch.count - 1);
+      this.#mustNotHoldMore(process);
+    }
+    if (event.kind !== "output" || event.output.kind !== "console") return;
+    this.#printed.set(process, event.output.position + event.output.bytes.length);
+  }
+
+  #mustNotRunAway(process: Nonce, recorded: StepIndex): void {
     const record = this.#record;
     if (record?.primary !== process || record.backup === null) return;
-    const acknowledged = this.#possession.through(record.backup);
-    const ahead = this.#possession.through(process) - acknowledged;
+    const ahead = recorded - this.#possession.through(record.backup);
     if (ahead <= this.#bounds.aheadEntries) return;
     const message = `${process} has recorded ${ahead} entries that its backup ${record.backup} does not have, and ${this.#bounds.aheadEntries} are the limit`;
     throw new Violation("bounds", message);

@@ -45,7 +45,7 @@ export class ConsoleBytes {
   #compare(who: string, position: number, bytes: Uint8Array): void {
     for (let i = 0; i < bytes.length; i++) {
       if (this.#bytes[position + i] === bytes[i]) continue;
-      const message = `at position ${position + i} ${who} has ${text(bytes, i)}, and ${text(this.#bytes, position + i)} was let out before`;
+      const message = `at position ${position + i} ${who} has ${text(bytes, i)}, and ${text(this.from(position + i), 0)} was let out before`;
       throw new Violation("consistency after failover", message);
     }
   }
