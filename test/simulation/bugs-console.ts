@@ -43,4 +43,17 @@ export const consoleBugs: readonly Bug[] = [
     caughtBy: ["consistency after failover", "progress", "fail-stop"],
     seedsMax: 200,
   },
+  {
+    name: "a byte that comes twice is typed twice",
+    why: "what is typed arrives once, also across a failover",
+    edits: [
+      {
+        file: "src/vm-runner/devices/console/writers.ts",
+        find: "return input.bytes.subarray(Math.max(0, known - input.position));",
+        replace: "return input.bytes;",
+      },
+    ],
+    caughtBy: ["consistency after failover", "progress", "fail-stop"],
+    seedsMax: 200,
+  },
 ];

@@ -67,4 +67,17 @@ export const transferBugs: readonly Bug[] = [
     caughtBy: ["replay", "fail-stop", "output rule", "consistency after failover"],
     seedsMax: 300,
   },
+  {
+    name: "the primary stays in its old instance at a snapshot",
+    why: "both sides restore, since an instance that ran on is not equal to a restored one",
+    edits: [
+      {
+        file: "test/simulation/machine.ts",
+        find: "this.#load(frozen.slice(), devices);",
+        replace: "this.#memory = frozen.slice();\n    this.#state.moved = true;",
+      },
+    ],
+    caughtBy: ["replay"],
+    seedsMax: 50,
+  },
 ];

@@ -335,6 +335,28 @@ const lifeBugs: readonly Bug[] = [
     caughtBy: ["progress", "fail-stop", "consistency after failover"],
     seedsMax: 100,
   },
+  {
+    name: "a runner that starts anew has the name it had before",
+    why: "a process that restarts is somebody else",
+    edits: [
+      {
+        file: "test/simulation/world.ts",
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of a template.
+        find: "return `${node}${number}`;",
+        replace: "return node;",
+      },
+    ],
+    caughtBy: [
+      "single life",
+      "consistency after failover",
+      "output rule",
+      "linearizable record",
+      "replay",
+      "progress",
+      "fail-stop",
+    ],
+    seedsMax: 100,
+  },
 ];
 
 export const bugs: readonly Bug[] = [

@@ -24,6 +24,11 @@ const badOptionsCode = 2;
 const failuresShown = 3;
 const progressIntervalMs = 5_000;
 
+// Whoever reads only the beginning of a trace has seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
 try {
   process.exitCode = await perform(parseCommand(process.argv.slice(2), os.availableParallelism()));
 } catch (error) {

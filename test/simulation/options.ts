@@ -35,7 +35,7 @@ export class OptionError extends Error {
 }
 
 export const usage = `usage: npm run sim -- [options]
-  --seeds FROM..TO  run these seeds (default 1..1000; with --minutes alone: from 1 on)
+  --seeds FROM..TO  run these seeds (default 1..1000; with --minutes: from 1 on)
   --minutes M       begin no more seeds after M minutes
   --workers N       threads (default: one for each core)
   --shape SHAPE     "full" (default) or "short": runs with one failover each
@@ -74,7 +74,8 @@ export function parseCommand(args: readonly string[], cores: number): Command {
       throw new OptionError(`${needSeed} is about one seed; say which with --seed N`);
     }
     const minutes = minutesOf(values.minutes);
-    return { kind: "seeds", ...range(values.seeds, minutes), shape, minutes, workers, json, bug };
+    const last = bug?.seedsMax ?? (minutes === null ? defaultLast : seedMax);
+    return { kind: "seeds", ...range(values.seeds, last), shape, minutes, workers, json, bug };
   }
   only("--seed", values, ["seed", "trace", "shrunk", "json", "shape", "bug"]);
   if (json && values.trace) {
@@ -110,8 +111,8 @@ function parse(args: readonly string[]) {
   }
 }
 
-function range(text: string | undefined, minutes: number | null): { first: number; last: number } {
-  if (text === undefined) return { first: 1, last: minutes === null ? defaultLast : seedMax };
+function range(text: string | undefined, defaultTo: number): { first: number; last: number } {
+  if (text === undefined) return { first: 1, last: defaultTo };
   const [, from = "", to = ""] = /^(\d{1,10})\.\.(\d{1,10})$/.exec(text) ?? [];
   const [first, last] = [Number(from), Number(to)];
   if (from === "" || last > seedMax) {

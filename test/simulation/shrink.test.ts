@@ -78,6 +78,14 @@ test("faults always strike before the end of the faulty time", async () => {
   }
 });
 
+test("a computer that a fault is about stays", async () => {
+  const cut: Fault = { kind: "cut", node: "c", share: 0, atMs: 5 };
+  const delay: Fault = { kind: "delay", from: "a", to: "d", ms: 1, forMs: 1, atMs: 6 };
+  const { run } = standIn(({ faults }) => faults.includes(cut) && faults.includes(delay));
+  const shrunk = await shrink({ ...big, faults: [cut, delay] }, "replay", run);
+  expect(shrunk?.scenario).toMatchObject({ nodes: ["a", "b", "c"], spares: ["d"] });
+});
+
 test("a scenario that fails another checker is not taken for the same failure", async () => {
   const { run } = standIn(() => true, "bounds");
   expect(await shrink(big, "replay", run)).toBeNull();

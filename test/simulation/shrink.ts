@@ -4,6 +4,7 @@
  * same checker still fails. The result is no minimum, but each part of it was needed when tried.
  */
 import type { CheckerName } from "./checkers/checker.ts";
+import type { Node } from "./events.ts";
 import type { RunResult, RunScenario } from "./run.ts";
 import type { Fault, Scenario } from "./scenario.ts";
 
@@ -104,11 +105,21 @@ const simplifications: readonly Simplification[] = [
   (s) => changed(s, { clocks: mapped(s.clocks, () => trueClock) }),
   (s) => changed(s, { clients: Math.min(s.clients, 1) }),
   (s) => changed(s, { clients: 0 }),
-  (s) => changed(s, { spares: s.spares.slice(0, -1) }),
-  (s) => changed(s, { nodes: s.nodes.length > 2 ? s.nodes.slice(0, -1) : s.nodes }),
+  (s) => changed(s, { spares: withoutLast(s.spares, s.faults) }),
+  (s) => changed(s, { nodes: s.nodes.length > 2 ? withoutLast(s.nodes, s.faults) : s.nodes }),
   (s) => changed(s, { faultyMs: lastFaultMs(s.faults) }),
   (s) => changed(s, { faultyMs: Math.max(lastFaultMs(s.faults), Math.floor(s.faultyMs / 2)) }),
 ];
+
+/** A computer that a fault is about must stay: else the run would fail in a way of its own. */
+function withoutLast(nodes: readonly Node[], faults: readonly Fault[]): readonly Node[] {
+  const last = nodes.at(-1);
+  const isNeeded = faults.some((fault) => {
+    const named = "node" in fault ? [fault.node] : "from" in fault ? [fault.from, fault.to] : [];
+    return named.some((node) => node === last);
+  });
+  return isNeeded ? nodes : nodes.slice(0, -1);
+}
 
 /** Faults strike before `faultyMs`. */
 function lastFaultMs(faults: readonly Fault[]): number {
