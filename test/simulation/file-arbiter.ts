@@ -1,7 +1,8 @@
 /**
  * Arbiters over one disk: each a process with a file store of its own, asked over the network. Two
  * may be alive at once, and the calls of one come in between the disk operations of the other. When
- * one dies in the middle of an operation, its computer loses power, and so the others die too.
+ * one dies in the middle of an operation, half the time its computer loses power, and the others
+ * die too; else what it had not synced is there for others to see, until the power does fail.
  */
 import { assert } from "../../src/shared/assert.ts";
 import { FileStore, StoreError } from "../../src/storage-arbiter/record/file-store.ts";
@@ -182,10 +183,17 @@ export class FileKeeper implements RecordKeeper {
     // The n-th operation is never begun, or its end never known.
     const struck = crash.left <= 0 && (when === "after" || this.#keeping.world.random() < 0.5);
     if (!struck) return false;
+    arbiter.crash = null;
     crash.onStrike();
-    for (const other of this.#arbiters) {
-      other.crash = null;
-      this.#kill(other, crash.forMs);
+    if (this.#keeping.world.random() < 0.5) this.#kill(arbiter, crash.forMs);
+    else this.#losePower(crash.forMs);
+    return true;
+  }
+
+  #losePower(forMs: number): void {
+    for (const arbiter of this.#arbiters) {
+      arbiter.crash = null;
+      this.#kill(arbiter, forMs);
     }
     this.#disk.crash(this.#keeping.world.random);
     this.#noteDurable();
@@ -196,7 +204,6 @@ export class FileKeeper implements RecordKeeper {
           `${this.#durableEpoch} is there after it`,
       );
     }
-    return true;
   }
 
   #noteDurable(): void {
