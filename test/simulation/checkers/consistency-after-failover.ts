@@ -9,9 +9,9 @@ import type { LogEntry } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { SimEvent } from "../events.ts";
 import { type Checker, type Outcome, Violation } from "./checker.ts";
 import { ConsoleBytes } from "./console-bytes.ts";
-import { EchoReader } from "./echoes.ts";
 import { historyOf, type LogTree } from "./log-tree.ts";
 import type { Survivor } from "./survivor.ts";
+import { Writers } from "./writers.ts";
 
 type Seen = SimEvent & { readonly kind: "seen" };
 type Typed = SimEvent & { readonly kind: "typed" };
@@ -28,7 +28,7 @@ export class ConsistencyChecker implements Checker {
   readonly #survivor: Survivor;
   readonly #clients = new Map<number, Client>();
   readonly #console = new ConsoleBytes();
-  readonly #echoes = new EchoReader();
+  readonly #echoes = new Writers();
 
   constructor(tree: LogTree, survivor: Survivor) {
     this.#tree = tree;

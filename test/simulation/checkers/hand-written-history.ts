@@ -1,6 +1,5 @@
 /** Histories written by hand, for the tests of the checkers: short events with what matters. */
 import type { Nonce, VmRecord } from "../../../src/shared/protocol/record.ts";
-import type { ExecutorEvent } from "../../../src/vm-runner/replay/executor-protocol.ts";
 import type { LogInput } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { ExecutedStep, Happening, SimEvent } from "../events.ts";
 import type { Checker, Outcome } from "./checker.ts";
@@ -32,15 +31,6 @@ export const executed = (process: Nonce, shape: StepShape): Happening => ({
   kind: "executed",
   process,
   step: step(shape),
-});
-
-/** The primary's core hears from its machine. */
-export const heard = (process: Nonce, event: ExecutorEvent): Happening => ({
-  kind: "input",
-  process,
-  role: "primary",
-  input: { kind: "executor", event },
-  effects: [],
 });
 
 export const recorded = (process: Nonce, first: number, count = 1): Happening => ({

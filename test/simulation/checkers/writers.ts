@@ -1,8 +1,8 @@
 /**
- * Each writer is a stream like TCP: the simulated guest echoes `writer@position:text:digest:warmth`
- * on a line of its own for all that it reads, so what it echoes must be exactly what was typed, from
- * the first byte on, in order, nothing lost and nothing twice.
+ * Each writer is a stream like TCP: the simulated guest echoes all that it reads, so the echoes must
+ * be exactly what was typed, from the first byte on, in order, nothing lost and nothing twice.
  */
+import { parseConsole } from "../echoes.ts";
 import { Violation } from "./checker.ts";
 
 interface Writer {
@@ -10,10 +10,7 @@ interface Writer {
   echoed: number;
 }
 
-/** A line that begins like an echo; others are the guest's own. */
-const echo = /^(\d+)@(\d+):(.*):[^:]*:[^:]*$/s;
-
-export class EchoReader {
+export class Writers {
   readonly #writers = new Map<number, Writer>();
   #line = "";
 
@@ -23,16 +20,13 @@ export class EchoReader {
 
   /** The next bytes of the console, in order. */
   read(bytes: Uint8Array): void {
-    const lines = (this.#line + latin1(bytes)).split("\n");
-    this.#line = lines.pop() ?? "";
-    for (const line of lines) this.#readLine(line);
-  }
-
-  #readLine(line: string): void {
-    const parts = echo.exec(line);
-    if (parts === null) return;
-    const [, writer, position, text] = parts;
-    this.#echoed(Number(writer), Number(position), text ?? "");
+    const text = this.#line + latin1(bytes);
+    const end = text.lastIndexOf("\n") + 1;
+    this.#line = text.slice(end);
+    if (end === 0) return;
+    for (const echo of parseConsole(text.slice(0, end))) {
+      this.#echoed(echo.writer, echo.position, echo.text);
+    }
   }
 
   #echoed(number: number, position: number, text: string): void {

@@ -1,0 +1,28 @@
+/** The checkers of one run. */
+import { SimulatedMachine } from "../machine.ts";
+import type { GuestShape } from "../scenario.ts";
+import { BoundsChecker } from "./bounds.ts";
+import type { Checker } from "./checker.ts";
+import { ConsistencyChecker } from "./consistency-after-failover.ts";
+import { LinearizableRecord } from "./linearizable-record.ts";
+import { LogTree } from "./log-tree.ts";
+import { OutputRuleChecker } from "./output-rule.ts";
+import { ProgressChecker } from "./progress.ts";
+import { ReplayChecker } from "./replay.ts";
+import { SingleLifeChecker } from "./single-life.ts";
+import { Survivor } from "./survivor.ts";
+
+/** New ones: each has seen nothing. `guest`: of the machines in this run. */
+export function allCheckers(guest: GuestShape): Checker[] {
+  const tree = new LogTree();
+  const survivor = new Survivor(tree);
+  return [
+    new ReplayChecker(tree, survivor, () => new SimulatedMachine(guest)),
+    new OutputRuleChecker(tree, survivor),
+    new SingleLifeChecker(),
+    new ConsistencyChecker(tree, survivor),
+    new LinearizableRecord(),
+    new ProgressChecker(),
+    new BoundsChecker(),
+  ];
+}
