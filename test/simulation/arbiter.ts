@@ -104,7 +104,7 @@ export class Arbiters {
     this.#troubles.push({ fate, onStrike });
   }
 
-  /** Fault "lease conflict": at the next `times` writes, each told by `onStrike`. */
+  /** Fault "lease conflict": at the next `times` writes; the first is told by `onStrike`. */
   conflict(times: number, onStrike: () => void): void {
     this.#keeper.conflict(times, onStrike);
   }

@@ -29,7 +29,7 @@ import {
 /** Conflicts in a row after which the fate of the request is left open. */
 const leaseAttemptsMax = 8;
 
-export interface LeaseView {
+interface LeaseView {
   readonly resourceVersion: string;
   /** null: there is no Lease. */
   readonly record: VmRecord | null;
@@ -216,6 +216,7 @@ export class LeaseKeeper implements RecordKeeper {
       this.#conflicts--;
       this.#lease.touch();
       this.#onConflict();
+      this.#onConflict = () => {};
     }
     return this.#update(resourceVersion, record);
   }
