@@ -16,7 +16,7 @@ const lateMsMax = 150;
 export class Network {
   readonly #agenda: Agenda;
   readonly #random: Random;
-  readonly #trouble: NetworkTrouble;
+  #trouble: NetworkTrouble;
   /** How many faults block the way, by "from>to". */
   readonly #blocked = new Map<string, number>();
   readonly #delays = new Map<string, number>();
@@ -28,6 +28,11 @@ export class Network {
     this.#agenda = agenda;
     this.#random = random;
     this.#trouble = trouble;
+  }
+
+  /** From now on nothing is lost, doubled or overtaken. */
+  calm(): void {
+    this.#trouble = { ...this.#trouble, lossShare: 0, duplicateShare: 0, reorderShare: 0 };
   }
 
   passes(from: Node, to: Node): boolean {

@@ -84,6 +84,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: "power off" }
   /** The whole process stands still, then goes on with its old state. */
   | { readonly kind: "freeze"; readonly node: Node; readonly forMs: number }
+  /** The process's I/O stands still; its VM and its heartbeats go on. */
+  | { readonly kind: "stall"; readonly node: Node; readonly forMs: number }
   /** Only the VM thread stands still. */
   | { readonly kind: "wedge"; readonly node: Node; readonly forMs: number }
   /** Each step takes this long. */
@@ -115,7 +117,7 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: "clock jump"; readonly node: Node; readonly ms: number }
   | { readonly kind: "clock rate"; readonly node: Node; readonly rate: number }
   | { readonly kind: "arbiter down"; readonly arbiter: number; readonly forMs: number }
-  /** Killed (its computer with it) in the middle of its n-th operation on the disk from now. */
+  /** Killed, or its computer with it, in the middle of its n-th operation on the disk from now. */
   | {
       readonly kind: "arbiter crash";
       readonly arbiter: number;

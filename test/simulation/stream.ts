@@ -129,9 +129,7 @@ export class Stream {
     if (to.incoming[0] !== head) return;
     const from = this.#other(to);
     if (!this.#network.passes(from.node, to.node)) {
-      if (to.open || this.#network.isUp(to.node)) {
-        this.#agenda.after(resendMs, () => this.#arrive(to, head));
-      }
+      if (this.isOpen) this.#agenda.after(resendMs, () => this.#arrive(to, head));
       return;
     }
     if (this.#network.takeCorruption(from.node, to.node)) {

@@ -28,6 +28,16 @@ test.each<[string, readonly Happening[]]>([
       recorded("a1", 3),
     ],
   ],
+  [
+    "what is printed while nobody can tell the machine to wait",
+    [
+      { kind: "started", process: "a1", node: "a" },
+      { kind: "fault", fault: { kind: "stall", node: "a", forMs: 9, atMs: 0 } },
+      ...oneOut,
+      text(1, 1, 11),
+      recorded("a1", 2),
+    ],
+  ],
   ["what a backup printed before it lived", [text(0, 0, 50), lived("a1", 1, 1), recorded("a1", 1)]],
   [
     "what it printed as a backup between two lives",

@@ -5,7 +5,7 @@
  */
 import { consoleHistoryBytes } from "../../../src/shared/limits.ts";
 import type { Nonce } from "../../../src/shared/protocol/record.ts";
-import type { SimEvent } from "../events.ts";
+import type { Node, SimEvent } from "../events.ts";
 import { type Checker, Violation } from "./checker.ts";
 
 type Buffer = SimEvent & { readonly kind: "buffer" };
@@ -16,6 +16,9 @@ export class BoundsChecker implements Checker {
   readonly #printed = new Map<Nonce, number>();
   /** Where it ends outside, since the process went live. */
   readonly #released = new Map<Nonce, number>();
+  readonly #nodes = new Map<Nonce, Node>();
+  /** Where the I/O thread once stood still: meanwhile nobody could tell the machine to wait. */
+  readonly #stalled = new Set<Node>();
 
   constructor(heldBytesMax = consoleHistoryBytes) {
     this.#heldBytesMax = heldBytesMax;
@@ -25,6 +28,12 @@ export class BoundsChecker implements Checker {
     switch (event.kind) {
       case "buffer":
         this.#mustFit(event);
+        return;
+      case "started":
+        this.#nodes.set(event.process, event.node);
+        return;
+      case "fault":
+        if (event.fault.kind === "stall") this.#stalled.add(event.fault.node);
         return;
       case "lived":
         this.#released.delete(event.process);
@@ -58,6 +67,7 @@ export class BoundsChecker implements Checker {
     const released = this.#released.get(process);
     const printed = this.#printed.get(process);
     if (released === undefined || printed === undefined) return;
+    if (this.#stalled.has(this.#nodes.get(process) ?? "")) return;
     const held = printed - released;
     if (held <= this.#heldBytesMax) return;
     const message = `${process} holds ${held} console bytes that it has printed, and ${this.#heldBytesMax} are the limit`;

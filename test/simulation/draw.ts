@@ -1,0 +1,222 @@
+/**
+ * Draws a scenario from a seed. Each seed enables only some kinds of faults, so that rare ones are
+ * not drowned by common ones and each pair of kinds meets now and then.
+ */
+import type { Node } from "./events.ts";
+import { below, pick, type Random, randomOf } from "./random.ts";
+import type { ClockShape, Fault, NetworkTrouble, Scenario, StoreShape } from "./scenario.ts";
+
+type Kind = Fault["kind"];
+type Body = Fault extends infer F ? (F extends unknown ? Omit<F, "atMs"> : never) : never;
+
+/** full: anything. short: one failover and the way back to a pair. */
+export type ScenarioShape = "full" | "short";
+
+/** When the pair is complete, most of the time: a first life and a state transfer take this. */
+const settledMs = 250;
+
+export function scenarioOf(seed: number, shape: ScenarioShape = "full"): Scenario {
+  return shape === "short" ? shortScenario(seed) : fullScenario(seed);
+}
+
+/** Nothing goes wrong here: to begin hand-written scenarios with. */
+export const plainScenario: Scenario = {
+  seed: 1,
+  nodes: ["a", "b"],
+  spares: [],
+  faultyMs: 0,
+  network: { latencyMs: 0.5, jitterMs: 0, lossShare: 0, duplicateShare: 0, reorderShare: 0 },
+  store: { kind: "file", arbiters: 1, delayMs: 1, lossShare: 0 },
+  guest: { memoryBytes: 64 * 1024, timerUs: 4_000, burstBytes: 2_048 },
+  clocks: {},
+  clients: 0,
+  faults: [],
+};
+
+function shortScenario(seed: number): Scenario {
+  const random = randomOf(seed, "short scenario");
+  const atMs = settledMs + 100 * random();
+  const fault: Fault = {
+    ...{ kind: "crash at effect", atMs, node: "a", nth: 1 + below(random, 40) },
+    ...{ when: pick(random, ["before", "after"]), silent: random() < 0.5, restartMs: 20 },
+  };
+  const guest = { memoryBytes: 32 * 1024, timerUs: 10_000, burstBytes: 512 };
+  const network = { ...plainScenario.network, jitterMs: random() };
+  return { ...plainScenario, seed, network, guest, clients: 1, faultyMs: atMs + 60, faults: [fault] };
+}
+
+function fullScenario(seed: number): Scenario {
+  const random = randomOf(seed, "scenario");
+  const nodes = random() < 0.75 ? ["a", "b"] : ["a", "b", "c"];
+  const spares = random() < 0.5 ? [] : ["d"];
+  const everyone = [...nodes, ...spares];
+  const faultyMs = settledMs + 300 + 2_200 * random();
+  const store = drawStore(random);
+  const kinds = enabledKinds(random, store.kind);
+  const faults: Fault[] = [];
+  const count = 1 + below(random, 10);
+  for (let i = 0; i < count; i++) {
+    // Some strike while the pair is being made, some soon after another one.
+    const last = faults.at(-1)?.atMs ?? settledMs;
+    const soon = random() < 0.35;
+    const atMs = soon ? last + 60 * random() : settledMs * 0.2 + (faultyMs - 50) * random();
+    const body = drawFault(random, pick(random, kinds), nodes, store.arbiters);
+    faults.push({ ...body, atMs: Math.min(atMs, faultyMs) } as Fault);
+  }
+  faults.sort((a, b) => a.atMs - b.atMs);
+  return {
+    seed,
+    nodes,
+    spares,
+    faultyMs,
+    network: drawNetwork(random),
+    store,
+    guest: {
+      memoryBytes: random() < 0.12 ? 700 * 1024 : 16 * 1024 * (1 + below(random, 4)),
+      timerUs: pick(random, [2_000, 5_000, 9_000, 20_000]),
+      burstBytes: pick(random, [256, 2_048, 12 * 1024]),
+    },
+    clocks: Object.fromEntries(everyone.map((node) => [node, drawClock(random)])),
+    clients: pick(random, [1, 1, 2, 3]),
+    faults,
+  };
+}
+
+function drawNetwork(random: Random): NetworkTrouble {
+  const calm = random() < 0.4;
+  return {
+    latencyMs: 0.1 + 4 * random() ** 3,
+    jitterMs: 3 * random() ** 2,
+    lossShare: calm ? 0 : 0.15 * random(),
+    duplicateShare: calm ? 0 : 0.2 * random(),
+    reorderShare: calm ? 0 : 0.2 * random(),
+  };
+}
+
+function drawStore(random: Random): StoreShape {
+  const kind = random() < 0.6 ? "file" : "lease";
+  const arbiters = kind === "file" && random() < 0.4 ? 2 : 1;
+  const lossShare = random() < 0.5 ? 0 : 0.3 * random();
+  return { kind, arbiters, delayMs: 0.3 + 25 * random() ** 3, lossShare };
+}
+
+function drawClock(random: Random): ClockShape {
+  return { offsetMs: 1_000_000 * random(), rate: random() < 0.6 ? 1 : 0.85 + 0.3 * random() };
+}
+
+const everywhere: readonly Kind[] = [
+  "crash",
+  "crash",
+  "crash at effect",
+  "crash at effect",
+  "crash at effect",
+  "terminate",
+  "freeze",
+  "freeze",
+  "stall",
+  "wedge",
+  "slow",
+  "partition",
+  "partition",
+  "delay",
+  "cut",
+  "corrupt",
+  "clock jump",
+  "clock rate",
+  "request trouble",
+  "request trouble",
+  "arbiter down",
+  "arbiter slow",
+  "burst",
+  "move fails",
+];
+
+function enabledKinds(random: Random, store: StoreShape["kind"]): readonly Kind[] {
+  const own: readonly Kind[] = store === "file" ? ["arbiter crash"] : ["lease conflict"];
+  const all = [...everywhere, ...own, ...(random() < 0.05 ? ["power off" as const] : [])];
+  const share = 0.15 + 0.5 * random();
+  const enabled = all.filter(() => random() < share);
+  return enabled.length > 0 ? enabled : [pick(random, all)];
+}
+
+function drawFault(
+  random: Random,
+  kind: Kind,
+  nodes: readonly Node[],
+  arbiters: number,
+): Body {
+  const node = pick(random, nodes);
+  const arbiter = below(random, arbiters);
+  const forMs = drawDuration(random);
+  const restartMs = random() < 0.1 ? null : 10 + 500 * random() ** 2;
+  const silent = random() < 0.4;
+  switch (kind) {
+    case "crash":
+      return { kind, node, silent, restartMs };
+    case "crash at effect": {
+      const when = random() < 0.5 ? "before" : "after";
+      return { kind, node, nth: 1 + below(random, 60), when, silent, restartMs };
+    }
+    case "terminate":
+      return { kind, node, restartMs };
+    case "power off":
+      return { kind };
+    case "freeze":
+    case "stall":
+    case "wedge":
+      return { kind, node, forMs };
+    case "slow":
+      return { kind, node, stepMs: 1 + 30 * random() ** 2, forMs };
+    case "partition": {
+      const [from, to] = drawWay(random, nodes);
+      return { kind, from, to, oneWay: random() < 0.4, forMs };
+    }
+    case "delay": {
+      const [from, to] = drawWay(random, nodes);
+      return { kind, from, to, ms: 150 * random() ** 2, forMs };
+    }
+    case "cut":
+      return { kind, node, share: random() < 0.3 ? 0 : random() };
+    case "corrupt": {
+      const [from, to] = drawWay(random, nodes);
+      return { kind, from, to };
+    }
+    case "clock jump":
+      return { kind, node, ms: 2_000 * random() ** 2 };
+    case "clock rate":
+      return { kind, node, rate: 0.6 + random() };
+    case "arbiter down":
+      return { kind, arbiter, forMs };
+    case "arbiter crash":
+      return { kind, arbiter, nth: 1 + below(random, 12), forMs };
+    case "arbiter slow":
+      return { kind, arbiter, ms: 1_500 * random() ** 2, forMs };
+    case "request trouble": {
+      const fate = pick(random, ["request lost", "answer lost", "late", "twice"] as const);
+      return { kind, fate };
+    }
+    case "lease conflict":
+      return { kind, times: 1 + below(random, 4) };
+    case "burst":
+      return { kind, times: 1 + below(random, 12) };
+    case "move fails":
+      return { kind, node };
+  }
+}
+
+/** Short ones that nobody may notice, and ones longer than every time-out. */
+function drawDuration(random: Random): number {
+  const long = random() < 0.35;
+  return long ? 400 + 1_800 * random() : 300 * random();
+}
+
+/** Between any two of the computers. */
+function drawWay(random: Random, nodes: readonly Node[]): readonly [Node, Node] {
+  const all = [...nodes, ...nodes, "arbiter", "client"];
+  const from = pick(random, all);
+  const to = pick(
+    random,
+    all.filter((node) => node !== from),
+  );
+  return [from, to];
+}

@@ -1,0 +1,176 @@
+/**
+ * One run: a world made from a scenario, its faults, and the checkers that judge what happens.
+ * First all is well or not yet; then faults strike; then they end, and the pair must come back.
+ */
+import { allCheckers } from "./checkers/all.ts";
+import { type Checker, type CheckerName, type Outcome, Violation } from "./checkers/checker.ts";
+import { Coverage } from "./coverage.ts";
+import type { Node, SimEvent } from "./events.ts";
+import { Faults } from "./faults.ts";
+import type { RunResult, RunScenario } from "./run.ts";
+import type { Scenario } from "./scenario.ts";
+import { World } from "./world.ts";
+
+/** A process that ended by itself is started anew after this. */
+const restartMs = 120;
+/** Somebody notices that a computer is gone for good, and starts a runner elsewhere. */
+const replaceMs = 200;
+/** After the last fault all must be well within this: broken-off transfers pause up to 10 s. */
+const calmBoundMs = 40_000;
+/** How often it is asked whether all is well. */
+const lookMs = 20;
+
+export const runScenario: RunScenario = async (scenario, onEvent) => {
+  const run = new Run(scenario, onEvent);
+  return run.result(await run.violation());
+};
+
+class Run {
+  readonly #scenario: Scenario;
+  readonly #world: World;
+  readonly #faults: Faults;
+  readonly #checkers: readonly Checker[];
+  readonly #coverage = new Coverage();
+  readonly #struck: Record<string, number> = {};
+  readonly #onEvent: ((event: SimEvent) => void) | null;
+  readonly #gone = new Set<Node>();
+  readonly #spares: Node[];
+  #ending: RunResult["ending"] = "stuck";
+  #takeovers = 0;
+
+  constructor(scenario: Scenario, onEvent?: (event: SimEvent) => void) {
+    this.#scenario = scenario;
+    this.#onEvent = onEvent ?? null;
+    this.#spares = [...scenario.spares];
+    this.#checkers = allCheckers(scenario.guest);
+    this.#world = new World(scenario, {
+      onEvent: (event) => this.#observe(event),
+      onInput: (runner, role, input, effects) => {
+        this.#coverage.note(role, input);
+        if (onEvent === undefined) return;
+        const process = runner.nonce;
+        onEvent({ atMs: this.#world.nowMs, kind: "input", process, role, input, effects });
+      },
+      onEnded: ({ nonce, node }) => this.#onEnded(nonce, node),
+    });
+    this.#faults = new Faults(this.#world, (node) => this.#onLost(node));
+  }
+
+  result(violation: RunResult["violation"]): RunResult {
+    return {
+      seed: this.#scenario.seed,
+      violation,
+      ending: violation === null ? this.#ending : "violation",
+      steps: this.#coverage.inputs,
+      failovers: this.#takeovers,
+      faults: this.#struck,
+      coverage: this.#coverage.pairs,
+      simulatedMs: this.#world.nowMs,
+    };
+  }
+
+  /** Runs to the end; what was wrong first, if anything. */
+  async violation(): Promise<RunResult["violation"]> {
+    try {
+      const outcome = await this.#live();
+      this.#ending = outcome.ending;
+      for (const checker of this.#checkers) checker.finish(outcome);
+      return null;
+    } catch (error) {
+      return { checker: checkerOf(error), message: messageOf(error, this.#world) };
+    }
+  }
+
+  async #live(): Promise<Outcome> {
+    const { nodes, faults, faultyMs } = this.#scenario;
+    const world = this.#world;
+    world.arbiters.create();
+    for (const node of nodes) world.agenda.after(60 * world.random(), () => this.#start(node));
+    for (const client of world.clients) client.startTyping(25);
+    this.#faults.plan(faults);
+    await world.run(faultyMs);
+    this.#calm();
+    for (let waited = 0; waited < calmBoundMs; waited += lookMs) {
+      await world.run(lookMs);
+      const ending = this.#endingNow();
+      if (ending !== null) return this.#outcome(ending);
+    }
+    return this.#outcome("stuck");
+  }
+
+  /** Faults are over; the clients type a last word, and want it echoed. */
+  #calm(): void {
+    this.#world.emit({ kind: "calm" });
+    this.#world.network.calm();
+    this.#faults.calm();
+    for (const client of this.#world.clients) {
+      client.stopTyping();
+      client.type("end");
+    }
+  }
+
+  #endingNow(): "goes on" | "switched off" | "lost" | null {
+    const world = this.#world;
+    const { record } = world;
+    if (record.epoch > 0 && record.primary === null) return "switched off";
+    const lives = (nonce: string | null) => world.named(nonce)?.alive === true;
+    if (record.epoch > 0 && !lives(record.primary) && !lives(record.backup)) return "lost";
+    if (world.primary === null) return null;
+    if (this.#canPair() && !world.paired) return null;
+    const heard = world.clients.every(({ typed, echoed }) => echoed === typed);
+    return heard ? "goes on" : null;
+  }
+
+  /** Two computers have a runner, or will. */
+  #canPair(): boolean {
+    const all = [...this.#scenario.nodes, ...this.#scenario.spares];
+    return all.filter((node) => !this.#gone.has(node) && !this.#spares.includes(node)).length > 1;
+  }
+
+  #outcome(ending: Outcome["ending"]): Outcome {
+    const world = this.#world;
+    const alive = world.runners.filter((runner) => runner.alive).map(({ nonce }) => nonce);
+    return { ending, record: world.record, alive, describe: () => world.describe() };
+  }
+
+  #observe(event: SimEvent): void {
+    this.#onEvent?.(event);
+    if (event.kind === "fault") {
+      const { kind } = event.fault;
+      this.#struck[kind] = (this.#struck[kind] ?? 0) + 1;
+    }
+    if (event.kind === "granted") this.#takeovers = event.record.takeovers;
+    for (const checker of this.#checkers) checker.observe(event);
+  }
+
+  #start(node: Node): void {
+    if (!this.#gone.has(node) && this.#world.alive(node) === null) this.#world.start(node);
+  }
+
+  #onEnded(process: string, node: Node): void {
+    const wanted = this.#faults.restartOf(process);
+    if (wanted === null) {
+      this.#onLost(node);
+      return;
+    }
+    this.#world.agenda.after(wanted ?? restartMs, () => this.#start(node));
+  }
+
+  #onLost(node: Node): void {
+    if (this.#gone.has(node)) return;
+    this.#gone.add(node);
+    const spare = this.#spares.shift();
+    if (spare !== undefined) this.#world.agenda.after(replaceMs, () => this.#start(spare));
+  }
+}
+
+function checkerOf(error: unknown): CheckerName {
+  return error instanceof Violation ? error.checker : "fail-stop";
+}
+
+/** Of an assertion of a core, the stack is what matters. */
+function messageOf(error: unknown, world: World): string {
+  if (error instanceof Violation) return error.message;
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return `${text}\n${world.describe()}`;
+}
