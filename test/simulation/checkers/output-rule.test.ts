@@ -69,6 +69,11 @@ test("a backup that takes over after all it received may print again what was se
   expect(() => check(history)).not.toThrow();
 });
 
+test("who is named primary may let out what it executed before it goes live", () => {
+  const history = [...paired, granted(3, "b1"), printed("b1", 3, 1, 0, "one"), lived("b1", 3, 3)];
+  expect(() => check(history)).not.toThrow();
+});
+
 test("a log that came before the machine stood counts from its snapshot on", () => {
   const history = [
     ...alone,
@@ -143,6 +148,19 @@ test.each<[string, readonly Happening[], string]>([
       printed("a1", 2, 3, 3, "three"),
     ],
     "a1 let out an output of step 3, which the later life of b1 at epoch 3 does not have",
+  ],
+  [
+    "belongs to another history than one before",
+    [
+      ...paired,
+      ...three,
+      received("b1", 3),
+      executed("b1", { index: 3, branch: 1, parent: 30 }),
+      printed("a1", 2, 3, 3, "three"),
+      granted(3, "b1"),
+      printed("b1", 3, 3, 3, "other"),
+    ],
+    "b1 let out an output of step 3, and step 3 of another history was let out before",
   ],
   [
     "precedes a life on a history that nobody executed",

@@ -9,7 +9,7 @@ import type { Nonce, VmRecord } from "../../../src/shared/protocol/record.ts";
 import type { StepIndex } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { SimEvent } from "../events.ts";
 import { type Checker, Violation } from "./checker.ts";
-import { contains, type LogNode, type LogTree } from "./log-tree.ts";
+import { contains, type LogNode, type LogTree, longer } from "./log-tree.ts";
 import { Possession } from "./possession.ts";
 import type { Survivor } from "./survivor.ts";
 
@@ -66,18 +66,24 @@ export class OutputRuleChecker implements Checker {
     }
   }
 
-  #released({ process, index, output }: Released): void {
+  #released({ process, epoch, index, output }: Released): void {
     const what = output.kind === "console" ? "an output" : "an acceptance of input";
-    // Console history of a snapshot may be empty of steps: nothing was executed before entry 0.
-    if (index < 0 && output.kind === "console" && output.bytes.length === 0) return;
     const node = this.#tree.at(process, index);
     if (node === null) {
       const message = `${process} let out ${what} of step ${index}, which is not in its history`;
       throw new Violation("output rule", message);
     }
     this.#mustBeHeld(process, index, what);
+    const { released } = this.#survivor;
+    if (released !== null && longer(released, node) === null) {
+      throw new Violation(
+        "output rule",
+        `${process} let out ${what} of step ${index}, and step ${released.step.entry.index} of another history was let out before`,
+      );
+    }
     const newest = this.#newest;
-    if (newest === null || newest.process === process) return;
+    // Who is named primary lets out what it executed even before its own first entry.
+    if (newest === null || newest.process === process || newest.epoch <= epoch) return;
     if (newest.before !== null && contains(newest.before, node)) return;
     throw new Violation(
       "output rule",
