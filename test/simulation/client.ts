@@ -1,13 +1,13 @@
 /**
  * A client of the simulated console: the session that `lockstep console` runs, over connections of
- * the simulated world. It types now and then, and knows how much of that the guest has echoed. The
- * guest answers in lines, `WRITER@POSITION:TEXT:…`: what the writer typed, and where it began.
+ * the simulated world. It types now and then, and knows how much of that the guest has echoed.
  */
 import {
   ConsoleSession,
   type SessionShell,
   type TryId,
 } from "../../src/cli/console/console-session.ts";
+import { parseConsole } from "./echoes.ts";
 import type { Happening, Node } from "./events.ts";
 import { below, type Random } from "./random.ts";
 
@@ -165,7 +165,7 @@ export class SimulatedClient {
 /** Bytes turned into text at once: a call takes only so many arguments. */
 const pieceBytes = 4_096;
 
-/** Follows the guest's echoes of one writer through its output. */
+/** Follows the guest's echoes of one writer (echoes.ts) through its output. */
 class EchoReader {
   readonly #prefix: string;
   #line = "";
@@ -204,11 +204,12 @@ class EchoReader {
     const torn = this.#torn;
     this.#torn = false;
     if (torn || !line.startsWith(this.#prefix)) return;
-    const [place = "", text = ""] = line.slice(this.#prefix.length).split(":");
-    const start = Number(place);
+    const [echo] = parseConsole(`${line}\n`);
+    if (echo === undefined) return;
+    const { position, text } = echo;
     // An echo of something else is no echo: the checkers say what is wrong with it.
-    if (!typed.startsWith(text, start) || (start > this.echoed && !this.#missed)) return;
+    if (!typed.startsWith(text, position) || (position > this.echoed && !this.#missed)) return;
     this.#missed = false;
-    this.echoed = Math.max(this.echoed, start + text.length);
+    this.echoed = Math.max(this.echoed, position + text.length);
   }
 }
