@@ -1,4 +1,4 @@
-/** Drives executors on the fake machine in tests: turns, a clock, and everything they said. */
+/** Drives executors on the simulated machine in tests: turns, a clock, and everything they said. */
 
 import type { MachineOutput } from "../src/vm-runner/machine/machine.ts";
 import { Executor } from "../src/vm-runner/replay/executor.ts";
@@ -8,7 +8,9 @@ import type {
   ExecutorEvent,
 } from "../src/vm-runner/replay/executor-protocol.ts";
 import type { LogInput } from "../src/vm-runner/replay/log-entry.ts";
-import { FakeMachine, newFakeTarget, newSha256 } from "./fake-machine.ts";
+import { type Echo, parseConsole } from "./simulation/echoes.ts";
+import { newTarget, SimulatedMachine } from "./simulation/machine.ts";
+import { newSha256 } from "./simulation/sha256.ts";
 
 export const start: LogInput = {
   kind: "start",
@@ -24,12 +26,12 @@ export class Rig {
   readonly events: ExecutorEvent[] = [];
   readonly executor: Executor;
 
-  readonly machine: FakeMachine | null;
+  readonly machine: SimulatedMachine | null;
 
-  constructor(machine: FakeMachine | null = new FakeMachine()) {
+  constructor(machine: SimulatedMachine | null = new SimulatedMachine()) {
     this.machine = machine;
-    const newTarget = newFakeTarget;
-    this.executor = new Executor({ machine, startUs: 0, newTarget, newHash: newSha256 });
+    const parts = { machine, startUs: 0, newTarget: newTarget(), newHash: newSha256 };
+    this.executor = new Executor(parts);
   }
 
   command(...commands: ExecutorCommand[]): this {
@@ -80,9 +82,14 @@ export class Rig {
   get text(): string {
     return String.fromCharCode(...this.printed.flatMap(({ bytes }) => [...bytes]));
   }
+
+  /** What the guest read of what was typed. */
+  get echoes(): Echo[] {
+    return parseConsole(this.text);
+  }
 }
 
-export function recorder(machine = new FakeMachine()): Rig {
+export function recorder(machine = new SimulatedMachine()): Rig {
   typed = 0;
   return new Rig(machine).command({ kind: "record", inputs: [start] });
 }

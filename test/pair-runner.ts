@@ -13,9 +13,10 @@ import type { ChannelMessage } from "../src/vm-runner/logging-channel/messages.t
 import { Executor } from "../src/vm-runner/replay/executor.ts";
 import type { ExecutorEvent, RunnerOutput } from "../src/vm-runner/replay/executor-protocol.ts";
 import type { StepIndex } from "../src/vm-runner/replay/log-entry.ts";
-import { FakeMachine, newFakeTarget, newSha256 } from "./fake-machine.ts";
 import type { Wire } from "./pair-network.ts";
 import type { World } from "./pair-world.ts";
+import { newTarget, SimulatedMachine } from "./simulation/machine.ts";
+import { newSha256 } from "./simulation/sha256.ts";
 
 const tickMs = 10;
 const chunkMs = 3;
@@ -57,8 +58,8 @@ export class SimRunner {
     this.node = node;
     this.nonce = nonce;
     this.#clockMs = 1_000_000 * world.random();
-    const machine = new FakeMachine(world.memoryBytes);
-    const parts = { machine, startUs: 0, newTarget: newFakeTarget, newHash: newSha256 };
+    const machine = new SimulatedMachine({ memoryBytes: world.memoryBytes });
+    const parts = { machine, startUs: 0, newTarget: newTarget(), newHash: newSha256 };
     this.#executor = new Executor(parts);
     const config = {
       vm: world.vm,

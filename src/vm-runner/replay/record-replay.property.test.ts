@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { pause, Rig, recorder, replay, replayed, start, type } from "../../../test/executor-rig.ts";
-import { FakeMachine } from "../../../test/fake-machine.ts";
+import { SimulatedMachine } from "../../../test/simulation/machine.ts";
 import type { ExecutorCommand } from "./executor-protocol.ts";
 
 type Action =
@@ -43,7 +43,7 @@ test("whatever happens to the recorder, a replayer gets its outputs, times and s
       const backup = await replayed(primary.batches);
       expect(backup.of("diverged")).toEqual([]);
       expect(backup.printed).toEqual(primary.printed);
-      expect(backup.machine?.fingerprint()).toBe(primary.machine?.fingerprint());
+      expect(backup.machine?.wholeFingerprint()).toBe(primary.machine?.wholeFingerprint());
     }),
     { numRuns: 60 },
   );
@@ -60,7 +60,7 @@ test("wherever the log ends, the next life goes on so that a third runner can re
         await perform(primary, first);
         await pause(primary);
         const known = primary.batches.slice(0, Math.ceil(share * primary.batches.length));
-        const backup = new Rig(new FakeMachine());
+        const backup = new Rig(new SimulatedMachine());
         const inputs = known.some(({ count }) => count > 0) ? [] : [start];
         backup.command(...replay(known), { kind: "record", inputs });
         await backup.until("live");
@@ -68,7 +68,7 @@ test("wherever the log ends, the next life goes on so that a third runner can re
         await pause(backup);
         const third = await replayed([...known, ...backup.batches]);
         expect(third.of("diverged")).toEqual([]);
-        expect(third.machine?.fingerprint()).toBe(backup.machine?.fingerprint());
+        expect(third.machine?.wholeFingerprint()).toBe(backup.machine?.wholeFingerprint());
       },
     ),
     { numRuns: 60 },

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { pause, Rig, recorder, replayed, type } from "../../../test/executor-rig.ts";
-import { FakeMachine } from "../../../test/fake-machine.ts";
+import { SimulatedMachine } from "../../../test/simulation/machine.ts";
 import { snapshotChunkBytes } from "../../shared/limits.ts";
 import { decodeBatch } from "../logging-channel/codec.ts";
 import type { ExecutorEvent } from "./executor-protocol.ts";
@@ -32,23 +32,23 @@ test("at a snapshot both sides move: a replayer stays equal, and the hash is com
   expect(kinds).toContain("stateHash");
   const backup = await replayed(primary.batches);
   expect(backup.of("diverged")).toEqual([]);
-  expect(backup.machine?.fingerprint()).toBe(primary.machine?.fingerprint());
+  expect(backup.machine?.wholeFingerprint()).toBe(primary.machine?.wholeFingerprint());
 });
 
 test("a replayer whose state differs at a snapshot stops when the hash comes", async () => {
   const memoryBytes = 1024 * 1024;
-  const primary = await recorder(new FakeMachine(memoryBytes)).turns(10);
+  const primary = await recorder(new SimulatedMachine({ memoryBytes })).turns(10);
   const taken = await takeSnapshot(primary);
   await readSnapshot(primary, taken.memoryBytes);
   await primary.turns(20);
-  const other = new FakeMachine(memoryBytes);
+  const other = new SimulatedMachine({ memoryBytes });
   other.memory[memoryBytes - 1] = 1;
   const backup = await replayed(primary.batches, new Rig(other));
   expect(backup.of("diverged")[0]?.what).toContain(`snapshot of entry ${taken.index} differs`);
 });
 
 test("a new backup restored from the snapshot replays the log from there", async () => {
-  const primary = await recorder(new FakeMachine(3 * 1024 * 1024)).turns(100);
+  const primary = await recorder(new SimulatedMachine({ memoryBytes: 3 * 1024 * 1024 })).turns(100);
   const { id, index, memoryBytes, devices } = await takeSnapshot(primary);
   const chunks = await readSnapshot(primary, memoryBytes);
   const hash = chunks.at(-1)?.hash ?? new Uint8Array();
@@ -70,7 +70,7 @@ test("a new backup restored from the snapshot replays the log from there", async
   expect(backup.text).toBe(primary.text.slice(-backup.text.length));
   expect(backup.text).toContain("after");
   const old = await replayed(primary.batches);
-  expect(old.machine?.fingerprint()).not.toBe(undefined);
+  expect(old.machine?.wholeFingerprint()).not.toBe(undefined);
 });
 
 test.each([
@@ -80,7 +80,9 @@ test.each([
 ])(
   "%s is refused before anything is used, and the restore can begin again",
   async (_, fault, message) => {
-    const primary = await recorder(new FakeMachine(3 * 1024 * 1024)).turns(20);
+    const primary = await recorder(new SimulatedMachine({ memoryBytes: 3 * 1024 * 1024 })).turns(
+      20,
+    );
     const { index, memoryBytes, devices } = await takeSnapshot(primary);
     const chunks = await readSnapshot(primary, memoryBytes);
     const right = chunks.at(-1)?.hash ?? new Uint8Array();
@@ -107,7 +109,7 @@ test.each([
 ])(
   "when %s the guest goes on in the old instance, and the log says nothing of it",
   async (_, fault) => {
-    const machine = Object.assign(new FakeMachine(), fault);
+    const machine = Object.assign(new SimulatedMachine(), fault);
     const primary = await recorder(machine).turns(50);
     primary.command({ kind: "takeSnapshot", id: 4 });
     expect((await primary.until("snapshotFailed")).id).toBe(4);
@@ -116,7 +118,7 @@ test.each([
     await pause(primary);
     const backup = await replayed(primary.batches);
     expect(backup.of("diverged")).toEqual([]);
-    expect(backup.machine?.fingerprint()).toBe(primary.machine?.fingerprint());
+    expect(backup.machine?.wholeFingerprint()).toBe(primary.machine?.wholeFingerprint());
   },
 );
 
@@ -135,7 +137,7 @@ test("a replayer that cannot follow a snapshot stops", async () => {
   await primary.turns(5);
   const backup = await replayed(
     primary.batches,
-    new Rig(Object.assign(new FakeMachine(), { failMove: true })),
+    new Rig(Object.assign(new SimulatedMachine(), { failMove: true })),
   );
   expect(backup.of("trapped")).toEqual([
     { kind: "trapped", index, message: "cannot follow the snapshot: the copy differs" },
