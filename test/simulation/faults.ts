@@ -32,6 +32,7 @@ export class Faults {
   /** All that lasts ends now, and nothing new strikes. */
   calm(): void {
     this.#calm = true;
+    for (const runner of this.#world.runners) runner.spare();
     for (const undo of [...this.#undo]) undo();
     this.#world.arbiters.calm();
   }
@@ -104,7 +105,6 @@ export class Faults {
       return;
     }
     const die = () => {
-      if (this.#calm) return;
       this.#told(fault);
       this.#restarts.set(nonce, fault.restartMs);
       const gone = fault.restartMs === null;

@@ -59,6 +59,11 @@ export function chainOf(hash: Hash, parent: Chain, entry: LogEntry): Chain {
   return hash.value;
 }
 
+/** The chain of an entry with which the machine moved: what comes after depends on it. */
+export function movedChain(hash: Hash, chain: Chain): Chain {
+  return hash.begin(chain).add(5).value;
+}
+
 /** Without the snapshot input: the recorder adds it after it has delivered the entry. */
 function hashInput(hash: Hash, input: LogInput): void {
   switch (input.kind) {

@@ -170,6 +170,11 @@ export class SimulatedRunner {
     this.#deathAtEffect = { left: nth, when, die };
   }
 
+  /** It will not die of an effect after all. */
+  spare(): void {
+    this.#deathAtEffect = null;
+  }
+
   /** SIGSTOP: nothing of the process runs. */
   freeze(): void {
     this.stall();

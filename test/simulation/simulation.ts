@@ -37,6 +37,8 @@ class Run {
   readonly #spares: Node[];
   #ending: RunResult["ending"] = "stuck";
   #takeovers = 0;
+  /** The first one; the cores may have caught it as an error of their machine. */
+  #violation: Violation | null = null;
 
   constructor(scenario: Scenario, onEvent?: (event: SimEvent) => void) {
     this.#scenario = scenario;
@@ -73,11 +75,13 @@ class Run {
   async violation(): Promise<RunResult["violation"]> {
     try {
       const outcome = await this.#live();
+      if (this.#violation !== null) throw this.#violation;
       this.#ending = outcome.ending;
       for (const checker of this.#checkers) checker.finish(outcome);
       return null;
     } catch (error) {
-      return { checker: checkerOf(error), message: messageOf(error, this.#world) };
+      const first = this.#violation ?? error;
+      return { checker: checkerOf(first), message: messageOf(first, this.#world) };
     }
   }
 
@@ -92,6 +96,7 @@ class Run {
     this.#calm();
     for (let waited = 0; waited < calmBoundMs; waited += lookMs) {
       await world.run(lookMs);
+      if (this.#violation !== null) throw this.#violation;
       const ending = this.#endingNow();
       if (ending !== null) return this.#outcome(ending);
     }
@@ -140,7 +145,13 @@ class Run {
       this.#struck[kind] = (this.#struck[kind] ?? 0) + 1;
     }
     if (event.kind === "granted") this.#takeovers = event.record.takeovers;
-    for (const checker of this.#checkers) checker.observe(event);
+    if (this.#violation !== null) return;
+    try {
+      for (const checker of this.#checkers) checker.observe(event);
+    } catch (error) {
+      if (error instanceof Violation) this.#violation = error;
+      throw error;
+    }
   }
 
   #start(node: Node): void {
