@@ -24,7 +24,14 @@ import type { ConsoleInput, LogEntry } from "../../src/vm-runner/replay/log-entr
 import { type Echo, echoLine } from "./echoes.ts";
 import type { Chain, ExecutedStep } from "./events.ts";
 import { cellHash, Hash, memoryHash, mixed } from "./hash.ts";
-import { chainOf, freshState, type GuestState, readGuest, writeGuest } from "./machine-state.ts";
+import {
+  chainOf,
+  freshState,
+  type GuestState,
+  movedChain,
+  readGuest,
+  writeGuest,
+} from "./machine-state.ts";
 import { PrintedBytes } from "./printed-bytes.ts";
 import type { GuestShape } from "./scenario.ts";
 import { Warmth } from "./warmth.ts";
@@ -319,7 +326,8 @@ export class SimulatedMachine implements Machine {
 
   #load(memory: Uint8Array, devices: Uint8Array): void {
     const reader = new ByteReader(devices);
-    this.#state = { ...readGuest(reader), moved: true };
+    const saved = readGuest(reader);
+    this.#state = { ...saved, chain: movedChain(this.#hash, saved.chain), moved: true };
     this.#writers = new ConsoleWriters();
     this.#writers.restore(reader);
     const history = reader.bytes(reader.remaining);
