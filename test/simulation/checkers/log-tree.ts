@@ -4,7 +4,7 @@
  * that nobody else ever got. Several checkers may share one tree: an event is taken in once.
  */
 import type { Nonce } from "../../../src/shared/protocol/record.ts";
-import type { LogEntry, StepIndex } from "../../../src/vm-runner/replay/log-entry.ts";
+import type { StepIndex } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { Chain, ExecutedStep, SimEvent } from "../events.ts";
 import { Violation } from "./checker.ts";
 
@@ -13,8 +13,6 @@ export interface LogNode {
   /** As its first executor made it. */
   readonly step: ExecutedStep;
   readonly executor: Nonce;
-  /** After the entry's inputs and before its step, the machine moved into a fresh instance. */
-  moved: boolean;
 }
 
 /** The part of a history that one process executed itself, and where it joined. */
@@ -67,7 +65,6 @@ export class LogTree {
       const message = `${process} executed entry ${index} where ${node.executor} executed entry ${known} of the same history`;
       throw new Violation("replay", message);
     }
-    node.moved ||= path.restored === step.chain || takesSnapshot(step.entry);
     path.nodes.push(node);
   }
 
@@ -106,7 +103,7 @@ export class LogTree {
       const message = `${process} executed entry ${index} of a history whose entry ${index - 1} nobody executed`;
       throw new Violation("replay", message);
     }
-    const node = { parent, step, executor: process, moved: false };
+    const node = { parent, step, executor: process };
     this.#nodes.set(step.chain, node);
     return node;
   }
@@ -135,9 +132,4 @@ function ancestor(tip: LogNode | null, index: StepIndex): LogNode | null {
   let node = tip;
   while (node !== null && node.step.entry.index > index) node = node.parent;
   return node?.step.entry.index === index ? node : null;
-}
-
-function takesSnapshot(entry: LogEntry): boolean {
-  for (const input of entry.inputs) if (input.kind === "snapshot") return true;
-  return false;
 }

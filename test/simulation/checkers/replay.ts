@@ -53,10 +53,10 @@ export class ReplayChecker implements Checker {
 
   finish(outcome: Outcome): void {
     const machine = this.#newMachine();
-    for (const { step, moved, executor } of historyOf(this.#survivor.tip(outcome.record))) {
+    for (const { step, executor } of historyOf(this.#survivor.tip(outcome.record))) {
       const { index } = step.entry;
       machine.deliver(step.entry);
-      if (moved) machine.moveNow();
+      if (step.entry.inputs.some(({ kind }) => kind === "snapshot")) machine.moveNow();
       const { outputs } = machine.run();
       const difference = differenceOf(step, machine.fingerprint, outputs);
       if (difference === null) continue;
