@@ -19,16 +19,37 @@ export interface HuntOptions {
   readonly minutes: number | null;
 }
 
-/** The lowest seed that catches it decides: the same in every run. */
+/**
+ * The lowest seed that catches it decides: the same in every run. A seed that fails without the bug
+ * too proves nothing, and is passed over.
+ */
 export async function hunt(bug: Bug, options: HuntOptions): Promise<Hunt> {
-  const { tally, enough } = await runSeeds({
-    ...options,
-    bug: bug.name,
-    isEnough: ({ checker }) => bug.caughtBy.includes(checker),
+  for (let first = options.first; first <= options.last; ) {
+    const { tally, enough } = await runSeeds({
+      ...options,
+      first,
+      bug: bug.name,
+      isEnough: ({ checker }) => bug.caughtBy.includes(checker),
+      onProgress: () => {},
+    });
+    if (enough === null) {
+      return { bug, caught: null, seeds: first - options.first + tally.seeds };
+    }
+    if (await passesWithoutBug(enough.seed, options)) {
+      return { bug, caught: enough, seeds: enough.seed - options.first + 1 };
+    }
+    first = enough.seed + 1;
+  }
+  return { bug, caught: null, seeds: options.last - options.first + 1 };
+}
+
+async function passesWithoutBug(seed: number, { shape }: HuntOptions): Promise<boolean> {
+  const { tally } = await runSeeds({
+    ...{ first: seed, last: seed, shape, workers: 1, minutes: null, bug: null },
+    isEnough: () => false,
     onProgress: () => {},
   });
-  const seeds = enough === null ? tally.seeds : enough.seed - options.first + 1;
-  return { bug, caught: enough, seeds };
+  return tally.failures.length === 0;
 }
 
 /** All of them, `workers` at a time, each in a thread of its own; in the order of the list. */

@@ -77,7 +77,7 @@ export const outputBugs: readonly Bug[] = [
   },
   {
     name: "pair is asked before the candidate has caught up",
-    why: "before pair is sent the candidate has acknowledged everything released",
+    why: "before pair is sent the candidate executes, and has acknowledged everything released",
     edits: [
       {
         file: `${failover}/primary.ts`,
@@ -86,11 +86,16 @@ export const outputBugs: readonly Bug[] = [
       },
       {
         file: `${failover}/primary-follower.ts`,
+        find: "phase.complete && follower.executed >= phase.index) {",
+        replace: "phase.complete) {",
+      },
+      {
+        file: `${failover}/primary-follower.ts`,
         find: 'if (phase.kind === "catchingUp" && lagMsOf(role, follower) <= caughtUpMs) {',
         replace: 'if (phase.kind === "catchingUp") {',
       },
     ],
-    caughtBy: ["output rule", "consistency after failover"],
+    caughtBy: ["output rule", "consistency after failover", "progress"],
     seedsMax: 1000,
   },
   {

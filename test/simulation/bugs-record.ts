@@ -66,19 +66,6 @@ export const recordBugs: readonly Bug[] = [
     seedsMax: 50,
   },
   {
-    name: "an old record that is read late is believed",
-    why: "a runner's knowledge of the record never goes back",
-    edits: [
-      {
-        file: `${failover}/record-view.ts`,
-        find: "if (view.known !== null && record.epoch < view.known.epoch) return view;",
-        replace: "",
-      },
-    ],
-    caughtBy: ["progress", "fail-stop", "output rule", "single life", "consistency after failover"],
-    seedsMax: 1000,
-  },
-  {
     name: "reading the old epoch settles a request",
     why: "a request that was not answered may yet land",
     edits: [

@@ -42,7 +42,7 @@ test(
     const { violations, seeds, failovers, faults } = JSON.parse(stdout);
     expect(violations).toEqual([]);
     expect(seeds).toBeGreaterThanOrEqual(300);
-    expect(failovers).toBeGreaterThan(seeds / 10);
+    expect(failovers).toBeGreaterThan(seeds / 20);
     expect(Object.keys(faults).length).toBeGreaterThan(10);
   },
   10 * minutes,
