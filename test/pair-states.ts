@@ -1,4 +1,5 @@
 /** States of the pair's core for table tests, and one step with its effects by kind. */
+import { heldConsoleBytesMax, recorderAheadEntriesMax } from "../src/shared/limits.ts";
 import type { VmRecord } from "../src/shared/protocol/record.ts";
 import { newWatch } from "../src/vm-runner/failover/failure-detector.ts";
 import { initialState, step } from "../src/vm-runner/failover/pair.ts";
@@ -82,7 +83,9 @@ export function primary(but: Partial<Primary> = {}): Primary {
     follower: null,
     cpuLimit: 1,
     cpuLimitMs: nowMs,
-    blocked: false,
+    printed: 0,
+    allowance: { through: 9 + recorderAheadEntriesMax, printed: heldConsoleBytesMax },
+    logFull: false,
     nextTransfer: 1,
     snapshotAsked: null,
     leaving: null,

@@ -25,6 +25,8 @@ export const transferLogBytesMax = 64 * 1024 * 1024;
 export const transferTimeoutMs = 120_000;
 /** Entries that the recorder may be ahead of the acknowledgements. */
 export const unacknowledgedEntriesMax = 100_000;
+/** Entries that the recorder may be ahead of what the I/O thread has taken in. */
+export const recorderAheadEntriesMax = 4_096;
 
 /** Console bytes that runners keep for readers who come back. */
 export const consoleHistoryBytes = 64 * 1024;
@@ -57,6 +59,10 @@ assert(signOfLifeMs > batchIntervalMs, "a batch is a sign of life");
 assert(
   heldConsoleBytesMax < consoleHistoryBytes,
   "a reader must find every byte that was held when the primary died in the backup's history",
+);
+assert(
+  recorderAheadEntriesMax <= unacknowledgedEntriesMax,
+  "a recorder that runs ahead must not fill the log buffer by that alone",
 );
 assert(snapshotChunkBytes < messageBytesMax, "a chunk must fit into a message");
 assert(batchBytesMax < messageBytesMax, "a batch must fit into a message");

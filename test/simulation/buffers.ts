@@ -3,11 +3,7 @@ import { consoleHistoryBytes } from "../../src/shared/limits.ts";
 import type { PairState } from "../../src/vm-runner/failover/pair-types.ts";
 import type { Happening } from "./events.ts";
 
-/**
- * The recorder hears of a full buffer only after some more entries: what those may add. Held
- * console bytes have a hard bound of their own: a backup's history must have all of them.
- */
-const overshootEntries = 40;
+/** What the entries may add by which the recorder is ahead when it hears that the log is full. */
 const overshootBytes = 4 * 1024;
 
 interface Fill {
@@ -32,6 +28,7 @@ export function reportBuffers(
 
 function fillsOf({ role, config }: PairState): readonly Fill[] {
   const { logBufferBytesMax, unacknowledgedEntriesMax, transferLogBytesMax } = config.bounds;
+  const { recorderAheadEntriesMax } = config.bounds;
   if (role.kind === "follower" && role.machine.kind === "restoring") {
     const size = role.machine.waitingBytes;
     return [{ buffer: "log of a candidate", size, limit: transferLogBytesMax }];
@@ -44,7 +41,7 @@ function fillsOf({ role, config }: PairState): readonly Fill[] {
   const held = { buffer: "held outputs", size: hold.heldBytes, limit: consoleHistoryBytes };
   const kept = { buffer: "log", size: log.bytes, limit: bytesMax + overshootBytes };
   if (transferring) return [held, kept];
-  const limit = unacknowledgedEntriesMax + overshootEntries;
+  const limit = unacknowledgedEntriesMax + recorderAheadEntriesMax;
   return [held, kept, { buffer: "unacknowledged entries", size: entries, limit }];
 }
 

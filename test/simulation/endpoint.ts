@@ -2,11 +2,15 @@
  * A runner's connections: what `src/vm-runner/wire/endpoint.ts` does with sockets, over simulated
  * streams. The same framing and the same codecs; the first message says what a connection is for.
  */
-import { FrameReader, FramingError, frame } from "../../src/shared/framing.ts";
+
 import { BytesError } from "../../src/shared/bytes.ts";
+import { FrameReader, FramingError, frame } from "../../src/shared/framing.ts";
 import { messageBytesMax } from "../../src/shared/limits.ts";
 import { consoleMessageBytesMax, consoleTagMin } from "../../src/shared/protocol/console.ts";
-import { ConsoleReaderError, type ConsoleService } from "../../src/vm-runner/console/console-service.ts";
+import {
+  ConsoleReaderError,
+  type ConsoleService,
+} from "../../src/vm-runner/console/console-service.ts";
 import type { Link } from "../../src/vm-runner/failover/pair-types.ts";
 import { decodeMessage, encodeMessage } from "../../src/vm-runner/logging-channel/message-codec.ts";
 import type { ChannelMessage } from "../../src/vm-runner/logging-channel/messages.ts";
@@ -136,7 +140,8 @@ export class SimulatedEndpoint {
       this.#console.leave(reader);
     };
     const take = (bytes: Uint8Array) => {
-      for (const message of frames.push(bytes)) if (end.open) this.#console.receive(reader, message);
+      for (const message of frames.push(bytes))
+        if (end.open) this.#console.receive(reader, message);
     };
     end.handlers = {
       onData: (bytes) => this.#understand(end, () => take(bytes), closed),

@@ -22,7 +22,7 @@ import { reportBuffers } from "./buffers.ts";
 import type { DriftingClock } from "./clock.ts";
 import { SimulatedEndpoint } from "./endpoint.ts";
 import type { Chain, ExecutedStep, Node } from "./events.ts";
-import { SimulatedMachine, newTarget } from "./machine.ts";
+import { newTarget, SimulatedMachine } from "./machine.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Random } from "./random.ts";
 import type { StreamEnd } from "./stream.ts";

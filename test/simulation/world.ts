@@ -7,7 +7,12 @@ import { assert } from "../../src/shared/assert.ts";
 import { failureTimeoutMs } from "../../src/shared/limits.ts";
 import type { VmRecord } from "../../src/shared/protocol/record.ts";
 import { type PairBounds, pairBounds } from "../../src/vm-runner/failover/pair-bounds.ts";
-import type { ExitReason, PairEffect, PairInput, Role } from "../../src/vm-runner/failover/pair-types.ts";
+import type {
+  ExitReason,
+  PairEffect,
+  PairInput,
+  Role,
+} from "../../src/vm-runner/failover/pair-types.ts";
 import type { LogInput } from "../../src/vm-runner/replay/log-entry.ts";
 import { Arbiters } from "./arbiter.ts";
 import {
@@ -44,6 +49,7 @@ const clientNode: Node = "client";
 const smallBounds: Partial<PairBounds> = {
   logBufferBytesMax: 16 * 1024,
   unacknowledgedEntriesMax: 120,
+  recorderAheadEntriesMax: 40,
   transferLogBytesMax: 64 * 1024,
   transferTimeoutMs: 4_000,
 };
@@ -172,7 +178,8 @@ export class World {
   /** Connects to whatever process now has the address of the primary that `from` knows. */
   dial(from: SimulatedRunner): void {
     const { role } = from;
-    const wanted = role.kind === "follower" ? role.primary : (from.state.view.known?.primary ?? null);
+    const wanted =
+      role.kind === "follower" ? role.primary : (from.state.view.known?.primary ?? null);
     const to = this.named(wanted)?.node ?? null;
     const failed = (refused: boolean) => from.input("dial", { kind: "dialFailed", refused });
     if (to === null || to === from.node) {

@@ -185,7 +185,7 @@ test.each([
 test("named primary by a hand-over it lives, and counts the old primary until it is alone", () => {
   const live = after(follower(), named, { kind: "recordRead", record: record(5, me, peer) });
   expect(live.role).toMatchObject({ kind: "primary", follower: { phase: { kind: "dismissed" } } });
-  expect(live.commands).toEqual(["record"]);
+  expect(live.commands).toEqual(["allowance", "record"]);
   expect(live.asked).toEqual(["alone"]);
 });
 

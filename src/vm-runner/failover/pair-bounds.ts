@@ -2,6 +2,7 @@
 import {
   heldConsoleBytesMax,
   logBufferBytesMax,
+  recorderAheadEntriesMax,
   transferLogBytesMax,
   transferTimeoutMs,
   unacknowledgedEntriesMax,
@@ -14,6 +15,8 @@ export interface PairBounds {
   readonly logBufferBytesMax: number;
   /** Entries that the recorder may be ahead of the acknowledgements. */
   readonly unacknowledgedEntriesMax: number;
+  /** Entries that the recorder may be ahead of what the pair has taken in. */
+  readonly recorderAheadEntriesMax: number;
   /** Log kept for a candidate during a state transfer; then the transfer is broken off. */
   readonly transferLogBytesMax: number;
   readonly transferTimeoutMs: number;
@@ -24,6 +27,7 @@ export const pairBounds: PairBounds = {
   heldConsoleBytesMax,
   logBufferBytesMax,
   unacknowledgedEntriesMax,
+  recorderAheadEntriesMax,
   transferLogBytesMax,
   transferTimeoutMs,
 };

@@ -116,8 +116,12 @@ export interface Primary {
   readonly follower: FollowerOfMine | null;
   readonly cpuLimit: number;
   readonly cpuLimitMs: number;
-  /** The recorder was told to wait: a buffer is full. */
-  readonly blocked: boolean;
+  /** Position after the last byte that the console printed; null before the recorder ran. */
+  readonly printed: number | null;
+  /** How far the recorder may go, as it was told last. */
+  readonly allowance: Allowance;
+  /** The log buffer is full, and was not half empty since. */
+  readonly logFull: boolean;
   readonly nextTransfer: number;
   /** The snapshot that the executor was asked for and has not answered for. */
   readonly snapshotAsked: number | null;
@@ -127,6 +131,12 @@ export interface Primary {
   readonly poweredOff: StepIndex | null;
   /** Why and when the take-over began, until the recorder runs. */
   readonly takeover: { readonly reason: string; readonly sinceMs: number } | null;
+}
+
+/** The recorder waits before an entry above `through`, and after printing up to `printed`. */
+export interface Allowance {
+  readonly through: StepIndex;
+  readonly printed: number;
 }
 
 /**

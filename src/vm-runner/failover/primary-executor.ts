@@ -2,7 +2,7 @@
 import { unreachable } from "../../shared/assert.ts";
 import { appendBatch, emptyLog } from "../logging-channel/log-buffer.ts";
 import { holdOutput } from "../output-rule/output-hold.ts";
-import type { Batch, ExecutorEvent } from "../replay/executor-protocol.ts";
+import type { Batch, ExecutorEvent, RunnerOutput } from "../replay/executor-protocol.ts";
 import type { PairState, Primary } from "./pair-types.ts";
 import { dropFollower, onSnapshotChunk, onSnapshotTaken, wantsLog } from "./primary-follower.ts";
 import type { Turn } from "./turn.ts";
@@ -34,10 +34,11 @@ function onProgress(role: Primary, event: Progress, turn: Turn): Primary {
       return onRecorded(role, event.batch, turn);
     case "output": {
       const { index, output } = event;
-      return { ...role, hold: holdOutput(role.hold, { index, output, sinceMs: turn.nowMs }) };
+      const hold = holdOutput(role.hold, { index, output, sinceMs: turn.nowMs });
+      return { ...role, hold, printed: printedAfter(role, output) };
     }
     case "live":
-      return onLive(role, turn);
+      return onLive({ ...role, printed: event.printed }, turn);
     case "paused":
       return { ...role, leaving: { kind: "draining", next: event.next } };
     case "snapshotTaken":
@@ -66,6 +67,10 @@ function onRecorded(role: Primary, batch: Batch, turn: Turn): Primary {
   }
   turn.send(follower.link, { kind: "batch", batch });
   return { ...timed, log: appendBatch(role.log, batch) };
+}
+
+function printedAfter({ printed }: Primary, output: RunnerOutput): number | null {
+  return output.kind === "console" ? output.position + output.bytes.length : printed;
 }
 
 function onLive(role: Primary, turn: Turn): Primary {

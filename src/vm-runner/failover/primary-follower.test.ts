@@ -19,13 +19,16 @@ import {
   failureTimeoutMs,
   heldConsoleBytesMax,
   logBufferBytesMax,
+  recorderAheadEntriesMax,
   transferLogBytesMax,
   transferTimeoutMs,
   unacknowledgedEntriesMax,
 } from "../../shared/limits.ts";
 import { appendBatch, emptyLog } from "../logging-channel/log-buffer.ts";
 import type { Hello } from "../logging-channel/messages.ts";
+import type { ExecutorCommand } from "../replay/executor-protocol.ts";
 import type { FollowerPhase, PairInput, Primary } from "./pair-types.ts";
+import { candidateRole } from "./roles.ts";
 
 const tick: PairInput = { kind: "tick" };
 const alone = record(4, me);
@@ -267,7 +270,8 @@ test.each<[FollowerPhase["kind"], boolean]>([
   const phase = kind === "streaming" ? streaming : ({ kind } as FollowerPhase);
   const known = waits && kind !== "gated" ? paired : alone;
   const full = after(having(phase), known, recorded(10, 1, logBufferBytesMax + 1));
-  expect(full.commands).toEqual(waits ? ["allowance"] : []);
+  const stop = { kind: "allowance", through: 10, printed: heldConsoleBytesMax };
+  expect(commandsOf(full)).toEqual(waits ? [stop] : []);
 });
 
 test("the primary goes on when the buffer is half empty, not before", () => {
@@ -279,31 +283,42 @@ test("the primary goes on when the buffer is half empty, not before", () => {
     recorded(11, 1, half),
     recorded(12, 1, 1),
   );
-  expect(full.of("executor")[0]?.command).toMatchObject({ kind: "allowance", through: 12 });
+  expect(commandsOf(full)).toMatchObject([{ kind: "allowance", through: 12 }]);
   expect(full.step([ack(10)]).commands).toHaveLength(1);
   const room = full.step([ack(11)]);
-  expect(room.of("executor").at(-1)?.command).toMatchObject({
-    kind: "allowance",
-    through: Number.MAX_SAFE_INTEGER,
-  });
+  expect(commandsOf(room).at(-1)).toMatchObject({ through: 12 + recorderAheadEntriesMax });
 });
 
-test("too many entries without an acknowledgement make the primary wait", () => {
-  const many = after(
-    having({ kind: "paired" }),
-    paired,
-    recorded(10, unacknowledgedEntriesMax + 1),
-  );
-  expect(many.commands).toEqual(["allowance"]);
+test("the recorder may be ahead of what was taken in by a window, and is told so in time", () => {
+  const quarter = recorderAheadEntriesMax / 4;
+  const role = having({ kind: "paired" });
+  expect(after(role, paired, recorded(10, quarter - 1)).commands).toEqual([]);
+  const moved = after(role, paired, recorded(10, quarter));
+  expect(commandsOf(moved)).toMatchObject([{ through: 9 + quarter + recorderAheadEntriesMax }]);
 });
 
-test("too many held console bytes make the primary wait", () => {
-  const bytes = new Uint8Array(heldConsoleBytesMax + 1);
+test("entries without an acknowledgement make the primary wait at their bound", () => {
+  const many = recorded(10, unacknowledgedEntriesMax - 10);
+  const full = after(having({ kind: "paired" }), paired, many);
+  expect(commandsOf(full)).toMatchObject([{ through: 9 + unacknowledgedEntriesMax }]);
+});
+
+test("the recorder may print as much as may be held above what was released", () => {
+  const bytes = new Uint8Array(heldConsoleBytesMax);
   const output = { kind: "console", position: 0, bytes } as const;
   const flood = executor({ kind: "output", index: 10, output });
-  expect(after(having({ kind: "paired" }), paired, recorded(10), flood).commands).toEqual([
-    "allowance",
-  ]);
+  const held = after(having({ kind: "paired" }), paired, recorded(10), flood);
+  expect(held.commands).toEqual([]);
+  const printed = 2 * heldConsoleBytesMax;
+  expect(commandsOf(held.step([ack(10)]))).toMatchObject([{ printed }]);
+});
+
+test("a new primary bounds its recorder before it records", () => {
+  const first = after({ ...candidateRole(nowMs) }, alone, { kind: "recordRead", record: alone });
+  const kinds = first.effects.map(({ kind }) => kind);
+  const [allowed] = commandsOf(first);
+  expect(allowed).toMatchObject({ kind: "allowance", through: recorderAheadEntriesMax - 1 });
+  expect(kinds.indexOf("executor")).toBeLessThan(kinds.indexOf("recordFirstLife"));
 });
 
 test("too much log for a candidate breaks its transfer off", () => {
@@ -335,3 +350,7 @@ test("a stranger's heartbeat keeps nobody alive", () => {
   }
   expect(phaseOf(now)).toBe("lost");
 });
+
+function commandsOf(after: After): ExecutorCommand[] {
+  return after.of("executor").map(({ command }) => command);
+}

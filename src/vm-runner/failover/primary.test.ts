@@ -200,7 +200,9 @@ test("told to leave alone, it switches the guest off once", () => {
 test("told to leave before it is live, it waits until it is", () => {
   const waiting = after(primary({ live: false }), alone, { kind: "terminate" }, tick);
   expect(waiting.commands).toEqual([]);
-  expect(waiting.step([executor({ kind: "live", next: 10 })]).commands).toEqual(["input"]);
+  expect(waiting.step([executor({ kind: "live", next: 10, printed: 0 })]).commands).toEqual([
+    "input",
+  ]);
 });
 
 test.each([

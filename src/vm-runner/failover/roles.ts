@@ -13,6 +13,7 @@ import type {
   Primary,
   TakingOver,
 } from "./pair-types.ts";
+import { firstAllowance } from "./recorder-allowance.ts";
 import type { Turn } from "./turn.ts";
 
 /** Pause after the first state transfer that was broken off; it doubles with each in a row. */
@@ -92,6 +93,7 @@ export type Succession =
 export function becomePrimary(state: PairState, how: Succession, turn: Turn): PairState {
   const received = how.kind === "firstLife" ? -1 : how.from.received;
   const poweredOff = how.kind !== "firstLife" && how.from.poweredOff;
+  const allowance = firstAllowance(received, state.config.bounds);
   const role: Primary = {
     kind: "primary",
     live: false,
@@ -101,7 +103,9 @@ export function becomePrimary(state: PairState, how: Succession, turn: Turn): Pa
     follower: how.kind === "handedOver" ? oldPrimary(how.from, turn.nowMs) : null,
     cpuLimit: 1,
     cpuLimitMs: turn.nowMs,
-    blocked: false,
+    printed: null,
+    allowance,
+    logFull: false,
     nextTransfer: 1,
     snapshotAsked: null,
     leaving: how.kind === "tookOver" && how.from.leaving ? { kind: "waiting" } : null,
@@ -109,6 +113,7 @@ export function becomePrimary(state: PairState, how: Succession, turn: Turn): Pa
     takeover: takeoverOf(how, turn.nowMs),
   };
   turn.effects.push({ kind: "releaseRemembered" });
+  if (!poweredOff) turn.command({ kind: "allowance", ...allowance });
   if (how.kind === "firstLife") turn.effects.push({ kind: "recordFirstLife" });
   else if (!poweredOff) turn.command({ kind: "record", inputs: [] });
   return { ...state, role };

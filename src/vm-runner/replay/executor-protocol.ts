@@ -34,8 +34,11 @@ export type ExecutorCommand =
   | { readonly kind: "replay"; readonly batch: Batch }
   /** Deliver in the next entry. */
   | { readonly kind: "input"; readonly input: LogInput }
-  /** Record no entry beyond this one: the log buffer's bound. */
-  | { readonly kind: "allowance"; readonly through: StepIndex }
+  /**
+   * Record no entry beyond `through`, and none once the console has printed up to position
+   * `printed`: so that no buffer between here and the outside is ever more than full.
+   */
+  | { readonly kind: "allowance"; readonly through: StepIndex; readonly printed: number }
   /** Share of time in which steps may run, above 0, at most 1. */
   | { readonly kind: "cpuLimit"; readonly share: number }
   /** Take a snapshot at the next entry for which a spare is ready. */
@@ -73,8 +76,11 @@ export type ExecutorEvent =
   | { readonly kind: "output"; readonly index: StepIndex; readonly output: RunnerOutput }
   /** Every entry up to and including `index` has been executed (`index` -1: none). */
   | { readonly kind: "executed"; readonly index: StepIndex; readonly timeUs: VirtualUs }
-  /** The recorder runs; `next` is the first entry it will record. */
-  | { readonly kind: "live"; readonly next: StepIndex }
+  /**
+   * The recorder runs; `next` is the first entry it will record, `printed` the position after the
+   * last byte that the console printed.
+   */
+  | { readonly kind: "live"; readonly next: StepIndex; readonly printed: number }
   | { readonly kind: "paused"; readonly next: StepIndex }
   /** The machine continues in a fresh instance; the old one can be read. Before its entry. */
   | {

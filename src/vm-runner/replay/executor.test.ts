@@ -2,6 +2,7 @@ import { expect, test } from "@jest/globals";
 import { pause, Rig, recorder, replay, replayed, start, type } from "../../../test/executor-rig.ts";
 import { SimulatedMachine } from "../../../test/simulation/machine.ts";
 import { decodeBatch } from "../logging-channel/codec.ts";
+import type { ExecutorEvent } from "./executor-protocol.ts";
 
 test("says once that the machine exists, before anything else", async () => {
   const rig = await new Rig().turns(3);
@@ -23,7 +24,7 @@ test("the first entry carries the inputs handed in with the command to record", 
   const primary = await recorder().turns(10);
   const [entry] = decodeBatch(primary.batches[0]?.bytes ?? new Uint8Array()).entries;
   expect(entry?.entry.inputs).toEqual([start]);
-  expect(primary.of("live")).toEqual([{ kind: "live", next: 0 }]);
+  expect(primary.of("live")).toEqual([{ kind: "live", next: 0, printed: 0 }]);
 });
 
 test("a batch leaves before any output of its steps", async () => {
@@ -48,12 +49,28 @@ test("an entry with an input leaves before its step runs", async () => {
 });
 
 test("no entry is recorded beyond the allowance, and a blocked recorder shows signs of life", async () => {
-  const primary = await recorder().command({ kind: "allowance", through: 9 }, type("C")).turns(60);
+  const primary = await recorder()
+    .command({ kind: "allowance", through: 9, printed: 1_000_000 }, type("C"))
+    .turns(60);
   expect(primary.batches.reduce((sum, { count }) => sum + count, 0)).toBe(10);
   expect(primary.batches.filter(({ count }) => count === 0).length).toBeGreaterThan(3);
-  await primary.command({ kind: "allowance", through: 1000 }).turns(60);
+  await primary.command({ kind: "allowance", through: 1000, printed: 1_000_000 }).turns(60);
   expect(primary.batches.reduce((sum, { count }) => sum + count, 0)).toBeGreaterThan(12);
 });
+
+test("a guest that prints stops at the position up to which it may print, within one step", async () => {
+  const allowance = { kind: "allowance", through: 1_000, printed: 10_000 } as const;
+  const primary = await recorder().command(allowance, type("BB")).turns(60);
+  const printed = () => primary.of("output").reduce((sum, event) => sum + bytesOf(event), 0);
+  expect(printed()).toBeGreaterThanOrEqual(10_000);
+  expect(printed()).toBeLessThan(10_000 + 4_500);
+  await primary.command({ ...allowance, printed: 100_000 }).turns(60);
+  expect(printed()).toBeGreaterThan(16_000);
+});
+
+function bytesOf({ output }: ExecutorEvent & { kind: "output" }): number {
+  return output.kind === "console" ? output.bytes.length : 0;
+}
 
 test("the CPU limit gives the guest its share of time", async () => {
   const share = 0.25;

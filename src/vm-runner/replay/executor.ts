@@ -148,7 +148,7 @@ export class Executor {
         this.#recorder.input(command.input);
         return;
       case "allowance":
-        this.#recorder.allowance = command.through;
+        this.#recorder.allow(command.through, command.printed);
         return;
       case "cpuLimit":
         this.#recorder.cpuLimit = command.share;

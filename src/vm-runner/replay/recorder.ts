@@ -36,8 +36,10 @@ export class Recorder {
   readonly #snapshots: SnapshotTaking;
   readonly #execution: Execution;
   readonly #emit: Emit;
-  /** No bound until the pair sets one. */
-  #allowance: StepIndex = Number.MAX_SAFE_INTEGER;
+  /** No bounds until the pair sets some. */
+  #throughMax: StepIndex = Number.MAX_SAFE_INTEGER;
+  #printedMax = Number.MAX_SAFE_INTEGER;
+  #printed = 0;
   #encoder: BatchEncoder | null = null;
   #openedUs = 0;
   #sentUs = 0;
@@ -53,8 +55,10 @@ export class Recorder {
     this.#snapshots = new SnapshotTaking(emit, newHash);
   }
 
-  set allowance(through: StepIndex) {
-    this.#allowance = through;
+  /** Waits before an entry above `through`, and once the console has printed up to `printed`. */
+  allow(through: StepIndex, printed: number): void {
+    this.#throughMax = through;
+    this.#printedMax = printed;
   }
 
   set cpuLimit(share: number) {
@@ -69,7 +73,9 @@ export class Recorder {
     this.pace.start(nowUs, this.#execution.timeUs);
     this.#sentUs = nowUs;
     this.#steppedUs = null;
-    this.#emit({ kind: "live", next: this.#execution.next });
+    const { position, bytes } = this.#execution.machine.consoleHistory();
+    this.#printed = position + bytes.length;
+    this.#emit({ kind: "live", next: this.#execution.next, printed: this.#printed });
   }
 
   input(input: LogInput): void {
@@ -146,7 +152,8 @@ export class Recorder {
     const { machine, next, timeUs, sleepUs } = this.#execution;
     const limitedUs = this.#share.waitUs(nowUs);
     if (limitedUs > 0) return limitedUs;
-    if (next > this.#allowance) return Number.POSITIVE_INFINITY;
+    if (next > this.#throughMax || this.#printed >= this.#printedMax)
+      return Number.POSITIVE_INFINITY;
     if (this.#snapshots.prepared || this.#queue.hasInput(machine.consoleInputRoom)) return 0;
     return this.pace.waitUs(nowUs, timeUs, sleepUs);
   }
@@ -184,6 +191,7 @@ export class Recorder {
     }
     if (outcome.outputs.length > 0) this.#flush(nowUs);
     for (const output of outcome.outputs) {
+      this.#printed = output.position + output.bytes.length;
       this.#emit({ kind: "output", index: entry.index, output });
     }
     this.#acceptInputs(entry);
