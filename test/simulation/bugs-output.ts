@@ -157,9 +157,14 @@ export const outputBugs: readonly Bug[] = [
     why: "every buffer has a bound",
     edits: [
       {
-        file: `${failover}/release.ts`,
-        find: "const blocked = role.blocked ? fill > 0.5 : fill > 1;",
-        replace: "const blocked = false;",
+        file: `${failover}/recorder-allowance.ts`,
+        find: "const logFull = role.logFull ? fill > 0.5 : fill > 1;",
+        replace: "const logFull = false;",
+      },
+      {
+        file: `${failover}/recorder-allowance.ts`,
+        find: "if (oldest === undefined || isTransferring(role)) return ahead;",
+        replace: "if (oldest === undefined || oldest >= 0) return ahead;",
       },
     ],
     caughtBy: ["bounds"],
