@@ -42,7 +42,15 @@ function shortScenario(seed: number): Scenario {
   };
   const guest = { memoryBytes: 32 * 1024, timerUs: 10_000, burstBytes: 512 };
   const network = { ...plainScenario.network, jitterMs: random() };
-  return { ...plainScenario, seed, network, guest, clients: 1, faultyMs: atMs + 60, faults: [fault] };
+  return {
+    ...plainScenario,
+    seed,
+    network,
+    guest,
+    clients: 1,
+    faultyMs: atMs + 60,
+    faults: [fault],
+  };
 }
 
 function fullScenario(seed: number): Scenario {
@@ -139,12 +147,7 @@ function enabledKinds(random: Random, store: StoreShape["kind"]): readonly Kind[
   return enabled.length > 0 ? enabled : [pick(random, all)];
 }
 
-function drawFault(
-  random: Random,
-  kind: Kind,
-  nodes: readonly Node[],
-  arbiters: number,
-): Body {
+function drawFault(random: Random, kind: Kind, nodes: readonly Node[], arbiters: number): Body {
   const node = pick(random, nodes);
   const arbiter = below(random, arbiters);
   const forMs = drawDuration(random);

@@ -168,9 +168,7 @@ export class Faults {
     unreachable(fault);
   }
 
-  #strikeNetwork(
-    fault: Extract<Fault, { kind: "partition" | "delay" | "cut" | "corrupt" }>,
-  ): void {
+  #strikeNetwork(fault: Extract<Fault, { kind: "partition" | "delay" | "cut" | "corrupt" }>): void {
     const { network } = this.#world;
     this.#told(fault);
     switch (fault.kind) {

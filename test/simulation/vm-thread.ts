@@ -4,9 +4,12 @@
  */
 import { signOfLifeMs } from "../../src/shared/limits.ts";
 import type { Machine, SnapshotTarget } from "../../src/vm-runner/machine/machine.ts";
-import { Executor } from "../../src/vm-runner/replay/executor.ts";
-import type { ExecutorCommand, ExecutorEvent } from "../../src/vm-runner/replay/executor-protocol.ts";
 import type { Next } from "../../src/vm-runner/replay/execution.ts";
+import { Executor } from "../../src/vm-runner/replay/executor.ts";
+import type {
+  ExecutorCommand,
+  ExecutorEvent,
+} from "../../src/vm-runner/replay/executor-protocol.ts";
 import type { Agenda, DriftingClock } from "./clock.ts";
 import type { Random } from "./random.ts";
 import { newSha256 } from "./sha256.ts";
