@@ -91,7 +91,7 @@ export const lifeBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["consistency after failover", "output rule", "single life", "replay", "fail-stop"],
-    seedsMax: 500,
+    seedsMax: 3000,
   },
   {
     name: "what comes during a suspicion is acknowledged and not executed",
@@ -131,7 +131,7 @@ export const lifeBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["progress"],
-    seedsMax: 500,
+    seedsMax: 3000,
   },
   {
     name: "a backup whose connection breaks throws its log away",
