@@ -24,6 +24,7 @@ export const plainScenario: Scenario = {
   seed: 1,
   nodes: ["a", "b"],
   spares: [],
+  patientDeath: false,
   faultyMs: 0,
   network: { latencyMs: 0.5, jitterMs: 0, lossShare: 0, duplicateShare: 0, reorderShare: 0 },
   store: { kind: "file", arbiters: 1, delayMs: 1, lossShare: 0 },
@@ -60,6 +61,7 @@ function fullScenario(seed: number): Scenario {
   const everyone = [...nodes, ...spares];
   const faultyMs = settledMs + 300 + 2_200 * random();
   const store = drawStore(random);
+  const patientDeath = random() < 0.6;
   const kinds = enabledKinds(random, store.kind);
   const faults: Fault[] = [];
   const count = 1 + below(random, 10);
@@ -76,6 +78,7 @@ function fullScenario(seed: number): Scenario {
     seed,
     nodes,
     spares,
+    patientDeath,
     faultyMs,
     network: drawNetwork(random),
     store,
@@ -121,6 +124,8 @@ const everywhere: readonly Kind[] = [
   "terminate",
   "freeze",
   "freeze",
+  "freeze at effect",
+  "freeze at effect",
   "stall",
   "wedge",
   "slow",
@@ -139,7 +144,21 @@ const everywhere: readonly Kind[] = [
   "move fails",
 ];
 
+/** Kinds that bring out the worst in each other. */
+const themes: readonly (readonly Kind[])[] = [
+  ["request trouble", "crash", "freeze"],
+  ["request trouble", "crash at effect"],
+  ["request trouble", "partition", "arbiter slow"],
+  ["request trouble", "terminate"],
+  ["freeze at effect", "crash at effect"],
+  ["freeze", "arbiter slow", "cut"],
+  ["arbiter down", "crash", "cut"],
+  ["partition", "delay", "cut"],
+  ["stall", "burst", "slow"],
+];
+
 function enabledKinds(random: Random, store: StoreShape["kind"]): readonly Kind[] {
+  if (random() < 0.4) return pick(random, themes);
   const own: readonly Kind[] = store === "file" ? ["arbiter crash"] : ["lease conflict"];
   const all = [...everywhere, ...own, ...(random() < 0.05 ? ["power off" as const] : [])];
   const share = 0.15 + 0.5 * random();
@@ -159,6 +178,10 @@ function drawFault(random: Random, kind: Kind, nodes: readonly Node[], arbiters:
     case "crash at effect": {
       const when = random() < 0.5 ? "before" : "after";
       return { kind, node, nth: 1 + below(random, 60), when, silent, restartMs };
+    }
+    case "freeze at effect": {
+      const when = random() < 0.5 ? "before" : "after";
+      return { kind, node, nth: 1 + below(random, 60), when, forMs };
     }
     case "terminate":
       return { kind, node, restartMs };

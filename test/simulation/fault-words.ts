@@ -4,12 +4,16 @@ import type { Fault, Scenario } from "./scenario.ts";
 
 /** One line for the world, then one for each fault. */
 export function scenarioInWords(scenario: Scenario): readonly string[] {
-  const { nodes, spares, faultyMs, network, store, clients, faults } = scenario;
+  const { nodes, spares, patientDeath, faultyMs, network, store, clients, faults } = scenario;
   const free = spares.length === 0 ? "" : `, free ${spares.join(" ")}`;
   const trouble = `latency ${short(network.latencyMs)}+${short(network.jitterMs)} ms, loss ${percent(network.lossShare)}`;
   const arbiters = `${store.arbiters} arbiter${store.arbiters === 1 ? "" : "s"} over a ${store.kind}`;
   const world = `runners on ${nodes.join(" ")}${free}; ${trouble}; ${arbiters}; clients ${clients}; faults until ${short(faultyMs)} ms`;
-  return [world, ...faults.map((fault) => `${short(fault.atMs)} ms: ${faultInWords(fault)}`)];
+  const patience = patientDeath ? "processes die only while the pair is complete; " : "";
+  return [
+    `${patience}${world}`,
+    ...faults.map((fault) => `${short(fault.atMs)} ms: ${faultInWords(fault)}`),
+  ];
 }
 
 export function faultInWords(fault: Fault): string {
@@ -24,6 +28,8 @@ export function faultInWords(fault: Fault): string {
       return "the user switches the VM off";
     case "freeze":
       return `${fault.node} stands still for ${short(fault.forMs)} ms`;
+    case "freeze at effect":
+      return `${fault.node} stands still for ${short(fault.forMs)} ms, ${fault.when} its effect ${fault.nth} from now`;
     case "stall":
       return `the I/O of ${fault.node} stands still for ${short(fault.forMs)} ms; its VM and heartbeats go on`;
     case "wedge":
@@ -54,6 +60,8 @@ export function faultInWords(fault: Fault): string {
       return `the next request for a change: ${fates[fault.fate]}`;
     case "lease conflict":
       return `another writer touches the Lease before the next ${fault.times} writes`;
+    case "record gone":
+      return "somebody deletes the VM's record";
     case "burst":
       return `the guest prints ${fault.times} bursts`;
     case "move fails":

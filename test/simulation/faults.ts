@@ -4,6 +4,11 @@ import type { Node } from "./events.ts";
 import type { Fault } from "./scenario.ts";
 import type { World } from "./world.ts";
 
+/** Who is told to leave has left, or handed over, after this. */
+const leavingMs = 900;
+/** A death that waits for a complete pair looks again after this. */
+const patienceMs = 5;
+
 export class Faults {
   readonly #world: World;
   /** What ends the faults that still last. */
@@ -11,11 +16,14 @@ export class Faults {
   /** How long after its end a process is started anew; null: its computer is gone for good. */
   readonly #restarts = new Map<string, number | null>();
   readonly #onLost: (node: Node) => void;
+  readonly #patient: boolean;
+  #leavingUntilMs = 0;
   #calm = false;
 
-  /** `onLost`: a computer is gone for good. */
-  constructor(world: World, onLost: (node: Node) => void) {
+  /** `patient`: see `Scenario.patientDeath`; `onLost`: a computer is gone for good. */
+  constructor(world: World, patient: boolean, onLost: (node: Node) => void) {
     this.#world = world;
+    this.#patient = patient;
     this.#onLost = onLost;
   }
 
@@ -45,6 +53,15 @@ export class Faults {
     return this.#restarts.get(process);
   }
 
+  /** In a patient world processes end only while the pair is complete, and stays so. */
+  #mustWait(kind: Fault["kind"]): boolean {
+    const { paired, nowMs, runners } = this.#world;
+    if (!this.#patient) return false;
+    if (!paired || nowMs < this.#leavingUntilMs) return true;
+    // It would leave only when it goes on, and by then it may be the last one.
+    return kind === "terminate" && runners.some((runner) => runner.standsStill);
+  }
+
   #told(fault: Fault): void {
     this.#world.emit({ kind: "fault", fault });
   }
@@ -58,6 +75,7 @@ export class Faults {
         this.#strikeLife(fault);
         return;
       case "freeze":
+      case "freeze at effect":
       case "stall":
       case "wedge":
       case "slow":
@@ -77,6 +95,7 @@ export class Faults {
       case "arbiter slow":
       case "request trouble":
       case "lease conflict":
+      case "record gone":
         this.#strikeRecord(fault);
         return;
       case "burst":
@@ -95,43 +114,68 @@ export class Faults {
       this.#world.primary?.input("http", { kind: "powerOff" });
       return;
     }
+    if (this.#mustWait(fault.kind)) {
+      this.#world.agenda.after(patienceMs, () => {
+        if (!this.#calm) this.#strikeLife(fault);
+      });
+      return;
+    }
     const runner = this.#world.alive(fault.node);
     if (runner === null) return;
     const { nonce } = runner;
     if (fault.kind === "terminate") {
       this.#told(fault);
+      this.#leavingUntilMs = this.#world.nowMs + leavingMs;
       this.#restarts.set(nonce, fault.restartMs);
       runner.input("signal", { kind: "terminate" });
       return;
     }
     const die = () => {
+      if (this.#mustWait(fault.kind)) return false;
       this.#told(fault);
       this.#restarts.set(nonce, fault.restartMs);
       const gone = fault.restartMs === null;
       if (fault.silent || gone) this.#world.network.setUp(fault.node, false);
       if (gone) this.#onLost(fault.node);
       runner.crash(fault.silent || gone);
+      return true;
     };
     if (fault.kind === "crash") die();
-    else runner.crashAtEffect(fault.nth, fault.when, die);
+    else runner.ambush(fault.nth, fault.when, die);
   }
 
   #strikeProcess(
     fault: Extract<
       Fault,
       {
-        kind: "freeze" | "stall" | "wedge" | "slow" | "clock jump" | "clock rate" | "move fails";
+        kind:
+          | "freeze"
+          | "freeze at effect"
+          | "stall"
+          | "wedge"
+          | "slow"
+          | "clock jump"
+          | "clock rate"
+          | "move fails";
       }
     >,
   ): void {
     const runner = this.#world.alive(fault.node);
     if (runner === null) return;
-    this.#told(fault);
+    if (fault.kind !== "freeze at effect") this.#told(fault);
     const { clock } = runner;
     switch (fault.kind) {
       case "freeze":
         runner.freeze();
         this.#endLater(fault.forMs, () => runner.thaw());
+        return;
+      case "freeze at effect":
+        runner.ambush(fault.nth, fault.when, () => {
+          this.#told(fault);
+          runner.freeze();
+          this.#endLater(fault.forMs, () => runner.thaw());
+          return true;
+        });
         return;
       case "stall":
         runner.stall();
@@ -205,7 +249,8 @@ export class Faults {
           | "arbiter crash"
           | "arbiter slow"
           | "request trouble"
-          | "lease conflict";
+          | "lease conflict"
+          | "record gone";
       }
     >,
   ): void {
@@ -228,6 +273,10 @@ export class Faults {
         return;
       case "lease conflict":
         arbiters.conflict(fault.times, told);
+        return;
+      case "record gone":
+        told();
+        arbiters.vanish();
         return;
     }
     unreachable(fault);

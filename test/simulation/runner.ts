@@ -31,11 +31,12 @@ import type { World } from "./world.ts";
 
 const tickMs = 10;
 
-/** When a process is to die: at the n-th effect from now. */
-interface DeathAtEffect {
+/** What waits for the n-th effect from now. */
+interface Ambush {
   left: number;
   readonly when: "before" | "after";
-  readonly die: () => void;
+  /** Whether it struck; else it waits for the next effect. */
+  readonly strike: () => boolean;
 }
 
 export class SimulatedRunner {
@@ -69,7 +70,9 @@ export class SimulatedRunner {
   #livedEpoch = -1;
   #heldIo = 0;
   #heldHeartbeats = 0;
-  #deathAtEffect: DeathAtEffect | null = null;
+  #ambush: Ambush | null = null;
+  /** Not performed yet: the process was held in the middle. */
+  #interrupted: readonly PairEffect[] = [];
 
   constructor(world: World, node: Node, nonce: string) {
     this.#world = world;
@@ -166,13 +169,14 @@ export class SimulatedRunner {
     this.#end(silent, null, silent ? "the computer died" : "killed");
   }
 
-  crashAtEffect(nth: number, when: "before" | "after", die: () => void): void {
-    this.#deathAtEffect = { left: nth, when, die };
+  /** Something strikes before or after performing the n-th effect from now. */
+  ambush(nth: number, when: "before" | "after", strike: () => boolean): void {
+    this.#ambush = { left: nth, when, strike };
   }
 
-  /** It will not die of an effect after all. */
+  /** What waits for an effect does not strike after all. */
   spare(): void {
-    this.#deathAtEffect = null;
+    this.#ambush = null;
   }
 
   /** SIGSTOP: nothing of the process runs. */
@@ -197,6 +201,10 @@ export class SimulatedRunner {
   unstall(): void {
     this.#heldIo--;
     if (this.#heldIo > 0) return;
+    const rest = this.#interrupted;
+    this.#interrupted = [];
+    this.#performAll(rest);
+    this.#takeWaiting();
     const tickFirst = this.#random() < 0.5;
     if (tickFirst) this.#tick();
     for (const run of this.#mailbox.takeAll(this.#random)) this.inProcess("", run);
@@ -211,10 +219,15 @@ export class SimulatedRunner {
   /** Takes in an input, and those that come while its effects are performed. */
   #feed(input: PairInput): void {
     this.#waiting.push(input);
-    if (this.#feeding) return;
+    if (!this.#feeding) this.#takeWaiting();
+  }
+
+  #takeWaiting(): void {
     this.#feeding = true;
-    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-      if (this.alive) this.#take(next);
+    while (this.alive && this.#heldIo === 0) {
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      this.#take(next);
     }
     this.#feeding = false;
   }
@@ -227,21 +240,33 @@ export class SimulatedRunner {
     if (input.kind === "message" && input.message.kind === "batch") {
       this.#world.emit({ kind: "received", process: this.nonce, batch: input.message.batch });
     }
-    for (const effect of effects) {
-      if (this.alive) this.#performOrDie(effect);
-    }
+    this.#performAll(effects);
     if (this.alive) reportBuffers(this, this.#buffers, this.#world);
   }
 
-  #performOrDie(effect: PairEffect): void {
-    const death = this.#deathAtEffect;
-    if (death === null || --death.left > 0) {
+  /** In their order; who is held in the middle performs the rest when it goes on. */
+  #performAll(effects: readonly PairEffect[]): void {
+    for (const [i, effect] of effects.entries()) {
+      if (!this.alive) return;
+      if (this.#isStruck("before")) {
+        this.#interrupted = effects.slice(i);
+        return;
+      }
       this.#perform(effect);
-      return;
+      if (this.#isStruck("after")) {
+        this.#interrupted = effects.slice(i + 1);
+        return;
+      }
     }
-    this.#deathAtEffect = null;
-    if (death.when === "after") this.#perform(effect);
-    if (this.alive) death.die();
+  }
+
+  /** Whether something that waited for this moment has killed or held the process. */
+  #isStruck(when: "before" | "after"): boolean {
+    const ambush = this.#ambush;
+    if (ambush === null || ambush.when !== when || --ambush.left > 0) return false;
+    if (!ambush.strike()) return false;
+    this.#ambush = null;
+    return true;
   }
 
   #perform(effect: PairEffect): void {

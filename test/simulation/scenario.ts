@@ -11,6 +11,11 @@ export interface Scenario {
   readonly nodes: readonly Node[];
   /** Computers that are free to take a runner when one of `nodes` is lost for good. */
   readonly spares: readonly Node[];
+  /**
+   * Processes die only while the pair is complete: a death that comes too early waits. Then no
+   * fault may ever cost the VM.
+   */
+  readonly patientDeath: boolean;
   /** Faults strike before this; then the run goes on until all is well, or a bound is passed. */
   readonly faultyMs: number;
   readonly network: NetworkTrouble;
@@ -84,6 +89,14 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: "power off" }
   /** The whole process stands still, then goes on with its old state. */
   | { readonly kind: "freeze"; readonly node: Node; readonly forMs: number }
+  /** The same before or after performing the n-th effect from `atMs` on: in the middle of a turn. */
+  | {
+      readonly kind: "freeze at effect";
+      readonly node: Node;
+      readonly nth: number;
+      readonly when: "before" | "after";
+      readonly forMs: number;
+    }
   /** The process's I/O stands still; its VM and its heartbeats go on. */
   | { readonly kind: "stall"; readonly node: Node; readonly forMs: number }
   /** Only the VM thread stands still. */
@@ -137,6 +150,8 @@ export type Fault = { readonly atMs: number } & (
     }
   /** Another writer touches the Lease between reading and writing it. */
   | { readonly kind: "lease conflict"; readonly times: number }
+  /** The VM's record is deleted in the middle of its life, for good. */
+  | { readonly kind: "record gone" }
   /** The guest prints a lot, so that buffers fill. */
   | { readonly kind: "burst"; readonly times: number }
   /** The next move into a fresh instance fails on this computer. */

@@ -55,7 +55,7 @@ class Run {
       },
       onEnded: ({ nonce, node }) => this.#onEnded(nonce, node),
     });
-    this.#faults = new Faults(this.#world, (node) => this.#onLost(node));
+    this.#faults = new Faults(this.#world, scenario.patientDeath, (node) => this.#onLost(node));
   }
 
   result(violation: RunResult["violation"]): RunResult {
@@ -77,6 +77,11 @@ class Run {
       const outcome = await this.#live();
       if (this.#violation !== null) throw this.#violation;
       this.#ending = outcome.ending;
+      const excused = this.#struck["record gone"] !== undefined;
+      if (outcome.ending === "lost" && this.#scenario.patientDeath && !excused) {
+        const message = "the VM is lost, and nobody died but while the pair was complete";
+        throw new Violation("progress", `${message}\n${outcome.describe()}`);
+      }
       for (const checker of this.#checkers) checker.finish(outcome);
       return null;
     } catch (error) {
