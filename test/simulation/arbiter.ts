@@ -31,6 +31,7 @@ export class Arbiters {
   #current: VmRecord | null = null;
   #troubles: Trouble[] = [];
   #calm = false;
+  #gone = false;
 
   constructor(world: RecordWorld, shape: StoreShape, vm: string) {
     this.#world = world;
@@ -43,7 +44,7 @@ export class Arbiters {
       lateMs: () => arbiterTimeoutMs + latenessMs * random(),
       fateOf: (kind: Call["request"]["kind"]) => this.#fateOf(kind),
       onDurable: (record: VmRecord) => {
-        this.#current = record;
+        if (!this.#gone) this.#current = record;
         world.emit({ kind: "granted", record });
       },
     };
@@ -107,6 +108,12 @@ export class Arbiters {
   /** Fault "lease conflict": at the next `times` writes; the first is told by `onStrike`. */
   conflict(times: number, onStrike: () => void): void {
     this.#keeper.conflict(times, onStrike);
+  }
+
+  /** Fault "record gone": deleted for good; `current` stays the last record that was true. */
+  vanish(): void {
+    this.#gone = true;
+    this.#keeper.vanish();
   }
 
   /** No fault strikes from now on; what is down or slow comes back in its own time. */

@@ -124,6 +124,31 @@ export const recordBugs: readonly Bug[] = [
     seedsMax: 2000,
   },
   {
+    name: "a missing record is taken for epoch 0",
+    why: "a missing record refuses everything: a deleted Lease must not look like a new VM",
+    edits: [
+      {
+        file: `${record}/transition.ts`,
+        find: 'if (record === null) return { kind: "refused", reason: "missing record", record };',
+        replace:
+          'if (record === null && request.kind !== "start") return { kind: "refused", reason: "missing record", record };\n  if (record === null) return transition({ vm: request.vm, epoch: 0, primary: null, backup: null, takeovers: 0 }, request);',
+      },
+      {
+        file: `${record}/file-store.ts`,
+        find: "if (record.epoch === 0) {",
+        replace: "if (record.epoch <= 1) {",
+      },
+      {
+        file: `${failover}/pair.ts`,
+        find: 'return turn.stop(state, "no record", message);',
+        replace:
+          "return learn(state, { vm: state.config.vm, epoch: 0, primary: null, backup: null, takeovers: 0 }, turn);",
+      },
+    ],
+    caughtBy: ["linearizable record"],
+    seedsMax: 2000,
+  },
+  {
     name: "a Lease is written whatever its resourceVersion",
     why: "a Lease changes only from the version that was read",
     edits: [

@@ -58,6 +58,11 @@ export class SimulatedDisk {
     keepSome(this.#tree.top, random);
   }
 
+  /** Somebody removes what is at `path`, with all below it, and power takes nothing of it back. */
+  remove(path: string): void {
+    this.#tree.remove(path);
+  }
+
   /** What would be there after a power failure that takes all it can; null: not such a file. */
   durableText(file: string): string | null {
     const inode = this.#tree.resolve(file, 0);
@@ -98,6 +103,11 @@ class Tree {
     const entry = directory.names.get(name);
     if (entry?.at(-1)?.kind !== "file") throw new DiskError("missing", `no file ${path}`);
     entry.push(null);
+  }
+
+  remove(path: string): void {
+    const [directory, name] = this.#place(path);
+    directory.names.delete(name);
   }
 
   syncDirectory(path: string): void {

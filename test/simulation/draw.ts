@@ -14,6 +14,8 @@ export type ScenarioShape = "full" | "short";
 
 /** When the pair is complete, most of the time: a first life and a state transfer take this. */
 const settledMs = 250;
+/** Of all seeds. */
+const recordGoneShare = 0.04;
 
 export function scenarioOf(seed: number, shape: ScenarioShape = "full"): Scenario {
   return shape === "short" ? shortScenario(seed) : fullScenario(seed);
@@ -73,6 +75,7 @@ function fullScenario(seed: number): Scenario {
     const body = drawFault(random, pick(random, kinds), nodes, store.arbiters);
     faults.push({ ...body, atMs: Math.min(atMs, faultyMs) } as Fault);
   }
+  faults.push(...drawRecordGone(seed, faults, faultyMs));
   faults.sort((a, b) => a.atMs - b.atMs);
   return {
     seed,
@@ -186,6 +189,7 @@ function drawFault(random: Random, kind: Kind, nodes: readonly Node[], arbiters:
     case "terminate":
       return { kind, node, restartMs };
     case "power off":
+    case "record gone":
       return { kind };
     case "freeze":
     case "stall":
@@ -228,6 +232,19 @@ function drawFault(random: Random, kind: Kind, nodes: readonly Node[], arbiters:
     case "move fails":
       return { kind, node };
   }
+}
+
+/** Rare, since little can happen to the VM after it; often while another fault is dealt with. */
+function drawRecordGone(
+  seed: number,
+  others: readonly Fault[],
+  faultyMs: number,
+): readonly Fault[] {
+  const random = randomOf(seed, "record gone");
+  if (random() >= recordGoneShare) return [];
+  const soon = random() < 0.5;
+  const atMs = soon ? pick(random, others).atMs + 400 * random() : faultyMs * random();
+  return [{ kind: "record gone", atMs: Math.min(atMs, faultyMs) }];
 }
 
 /** Short ones that nobody may notice, and ones longer than every time-out. */

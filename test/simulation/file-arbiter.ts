@@ -5,6 +5,7 @@
  * die too; else what it had not synced is there for others to see, until the power does fail.
  */
 import { assert } from "../../src/shared/assert.ts";
+import type { VmRecord } from "../../src/shared/protocol/record.ts";
 import { FileStore, StoreError } from "../../src/storage-arbiter/record/file-store.ts";
 import { decodeRecord } from "../../src/storage-arbiter/record/record-file.ts";
 import { Violation } from "./checkers/checker.ts";
@@ -48,6 +49,7 @@ export class FileKeeper implements RecordKeeper {
   readonly #pending = new Set<Delivery>();
   #durableEpoch = -1;
   #toldEpoch = -1;
+  #gone = false;
 
   constructor(keeping: Keeping, arbiters: number) {
     this.#keeping = keeping;
@@ -96,6 +98,11 @@ export class FileKeeper implements RecordKeeper {
 
   conflict(): void {
     // Arbiters share nothing that anybody else writes.
+  }
+
+  vanish(): void {
+    this.#gone = true;
+    this.#disk.remove(this.#folder);
   }
 
   calm(): void {
@@ -206,17 +213,39 @@ export class FileKeeper implements RecordKeeper {
     }
   }
 
+  get #folder(): string {
+    return `${this.#disk.root}/${this.#keeping.vm}`;
+  }
+
   #noteDurable(): void {
+    if (this.#gone) {
+      this.#noteMadeAnew();
+      return;
+    }
     for (;;) {
       const epoch = this.#durableEpoch + 1;
-      const file = `${this.#disk.root}/${this.#keeping.vm}/record.${epoch}`;
-      const text = this.#disk.durableText(file);
-      if (text === null) return;
-      const record = decodeRecord(text);
-      assert(record !== null, `${file} is durable and torn: ${text}`);
+      const record = this.#durableRecord(epoch);
+      if (record === null) return;
       this.#durableEpoch = epoch;
       this.#keeping.onDurable(record);
     }
+  }
+
+  /** Where all were deleted there may be none, of whatever epoch. */
+  #noteMadeAnew(): void {
+    for (let epoch = 0; epoch <= this.#durableEpoch + 1; epoch++) {
+      const record = this.#durableRecord(epoch);
+      if (record !== null) this.#keeping.onDurable(record);
+    }
+  }
+
+  #durableRecord(epoch: number): VmRecord | null {
+    const file = `${this.#folder}/record.${epoch}`;
+    const text = this.#disk.durableText(file);
+    if (text === null) return null;
+    const record = decodeRecord(text);
+    assert(record !== null, `${file} is durable and torn: ${text}`);
+    return record;
   }
 
   #delayMs(arbiter: Arbiter): number {

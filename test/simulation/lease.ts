@@ -51,6 +51,12 @@ export class Lease {
     return "updated";
   }
 
+  /** To who has read it before, an update of what is gone is one at an old resourceVersion. */
+  delete(): void {
+    this.#version++;
+    this.#record = null;
+  }
+
   /** Somebody writes the object without changing the record. */
   touch(): void {
     this.#version++;
@@ -155,6 +161,10 @@ export class LeaseKeeper implements RecordKeeper {
   conflict(times: number, onStrike: () => void): void {
     this.#conflicts = times;
     this.#onConflict = onStrike;
+  }
+
+  vanish(): void {
+    this.#lease.delete();
   }
 
   calm(): void {

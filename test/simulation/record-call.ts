@@ -49,6 +49,8 @@ export interface RecordKeeper {
   crashAt(arbiter: number, nth: number, forMs: number, onStrike: () => void): void;
   slow(arbiter: number, ms: number, forMs: number): void;
   conflict(times: number, onStrike: () => void): void;
+  /** The VM's record is deleted, and nobody sees it any more. */
+  vanish(): void;
   /** Whatever waits for its chance to go wrong no longer does. */
   calm(): void;
 }

@@ -6,6 +6,9 @@
  * epoch stands from the moment its record became durable until the next one did. A call that was
  * answered with epoch e must therefore have been under way while e stood. A call with no answer may
  * take effect at any time after it was asked, or never.
+ *
+ * When somebody deletes the record, the last epoch stands no more, and none ever will: a VM that
+ * lived is not made anew.
  */
 import type { RefusalReason, VmRecord } from "../../../src/shared/protocol/record.ts";
 import type { RunnerRequest } from "../../../src/vm-runner/failover/record-view.ts";
@@ -17,6 +20,8 @@ interface OpenCall {
   readonly request: RunnerRequest | { readonly kind: "read" };
   /** The epoch that stood when it was asked. */
   readonly epoch: number;
+  /** The record was deleted before it was asked. */
+  readonly tooLate: boolean;
 }
 
 export class LinearizableRecord implements Checker {
@@ -26,11 +31,13 @@ export class LinearizableRecord implements Checker {
   /** Every request ever made, under the epoch that it expects. */
   readonly #requests = new Map<number, RunnerRequest[]>();
   #calls = 0;
+  #gone = false;
 
   observe(event: SimEvent): void {
     if (event.kind === "asked") this.#onAsked(event.call, event.request);
     else if (event.kind === "answered") this.#onAnswered(event.call, event.answer);
     else if (event.kind === "granted") this.#onGranted(event.record);
+    else if (event.kind === "fault") this.#gone ||= event.fault.kind === "record gone";
   }
 
   finish({ record }: Outcome): void {
@@ -42,7 +49,7 @@ export class LinearizableRecord implements Checker {
   #onAsked(call: number, request: OpenCall["request"]): void {
     if (call <= this.#calls) this.#fail(`call ${call} was asked after call ${this.#calls}`);
     this.#calls = call;
-    this.#open.set(call, { request, epoch: this.#epoch });
+    this.#open.set(call, { request, epoch: this.#epoch, tooLate: this.#gone });
     if (request.kind === "read") return;
     const others = this.#requests.get(request.epoch);
     if (others === undefined) this.#requests.set(request.epoch, [request]);
@@ -51,6 +58,12 @@ export class LinearizableRecord implements Checker {
 
   #onGranted(record: VmRecord): void {
     const { epoch } = record;
+    if (this.#gone) {
+      this.#fail(
+        `a VM that lived was made anew: granted was ${recordWords(record)} after the record of ` +
+          `epoch ${this.#epoch} was deleted`,
+      );
+    }
     const known = this.#records[epoch];
     if (known !== undefined) {
       this.#fail(`granted twice: ${recordWords(known)}, and then ${recordWords(record)}`);
@@ -90,14 +103,26 @@ export class LinearizableRecord implements Checker {
     }
     const record = answer.kind === "record" ? answer.record : answer.outcome.record;
     if (record === null) {
-      // It was asked before the record was made.
-      if (call.epoch >= 0) this.#fail(`${words} was told that there is no record`);
+      // It was asked before the record was made, or answered after it was deleted.
+      if (call.epoch >= 0 && !this.#gone) this.#fail(`${words} was told that there is no record`);
+      this.#requireMissing(words, answer);
       return;
+    }
+    if (call.tooLate) {
+      const told = recordWords(record);
+      this.#fail(`${words} was told ${told}, and the record was deleted before it was asked`);
     }
     this.#requireStood(words, call.epoch, record);
     if (request.kind === "read" || answer.kind === "record") return;
     if (answer.outcome.kind === "granted") this.#requireGrant(words, request, record);
     else this.#requireRefusal(words, request, record, answer.outcome.reason);
+  }
+
+  #requireMissing(words: string, answer: Answer): void {
+    if (answer.kind !== "outcome" || answer.outcome.kind !== "refused") return;
+    const { reason } = answer.outcome;
+    if (reason === "missing record") return;
+    this.#fail(`${words} was refused (${reason}) by no record; right is: refused (missing record)`);
   }
 
   /** `record` was the record at some moment since `askedAt` was the epoch. */

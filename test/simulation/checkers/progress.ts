@@ -1,7 +1,8 @@
 /**
  * After the last fault the VM comes back by itself, and it is never lost or off without a cause: a
  * VM is lost only when everybody that its record names died of faults, and off only when somebody
- * wanted it so. Nobody leaves for a reason that the record has not given.
+ * wanted it so. Nobody leaves for a reason that the record has not given. Once somebody has deleted
+ * the record, the VM may be lost or wait for ever: nobody can be named any more.
  */
 import type { Nonce, VmRecord } from "../../../src/shared/protocol/record.ts";
 import type { Answer, Node, SimEvent } from "../events.ts";
@@ -22,6 +23,7 @@ export class ProgressChecker implements Checker {
   /** Some runner was told to leave; the last one switches the VM off. */
   #anyTerminated = false;
   #trapTyped = false;
+  #recordGone = false;
   readonly #lived = new Set<Nonce>();
   readonly #ended = new Map<Nonce, Ended>();
   /** Those that ended by what the world did to them. */
@@ -79,6 +81,7 @@ export class ProgressChecker implements Checker {
   }
 
   #wrong(outcome: Outcome): string | null {
+    if (this.#recordGone && (outcome.ending === "stuck" || outcome.ending === "lost")) return null;
     switch (outcome.ending) {
       case "stuck": {
         const since = this.#calmMs === null ? "" : ` ${this.#nowMs - this.#calmMs} ms`;
@@ -131,7 +134,7 @@ export class ProgressChecker implements Checker {
     this.#ended.set(event.process, event);
     if (this.#isVictim(event)) this.#victims.add(event.process);
     const { process, reason, message } = event;
-    if (reason === "no record" || reason === "refused") {
+    if ((reason === "no record" && !this.#recordGone) || reason === "refused") {
       throw new Violation("progress", `${process} gave up with "${reason}": ${message}`);
     }
     if (reason === "superseded") this.#mustBeSuperseded(process, message);
@@ -150,6 +153,7 @@ export class ProgressChecker implements Checker {
   }
 
   #strike(fault: Fault): void {
+    if (fault.kind === "record gone") this.#recordGone = true;
     if (fault.kind === "power off") this.#offWanted = true;
     if (fault.kind === "terminate") {
       this.#anyTerminated = true;
