@@ -4,9 +4,17 @@
  */
 import type { Node } from "./events.ts";
 import { below, pick, type Random, randomOf } from "./random.ts";
-import type { ClockShape, Fault, NetworkTrouble, Scenario, StoreShape } from "./scenario.ts";
+import {
+  type ClockShape,
+  type Fault,
+  type NetworkTrouble,
+  roleNodes,
+  type Scenario,
+  type StoreShape,
+} from "./scenario.ts";
 
 type Kind = Fault["kind"];
+type Paste = Extract<Body, { readonly kind: "paste" }>;
 type Body = Fault extends infer F ? (F extends unknown ? Omit<F, "atMs"> : never) : never;
 
 /** full: anything. short: one failover and the way back to a pair. */
@@ -14,6 +22,8 @@ export type ScenarioShape = "full" | "short";
 
 /** When the pair is complete, most of the time: a first life and a state transfer take this. */
 const settledMs = 250;
+/** Of all seeds. */
+const pasteShare = 0.05;
 /** Of all seeds. */
 const recordGoneShare = 0.04;
 
@@ -40,7 +50,7 @@ function shortScenario(seed: number): Scenario {
   const random = randomOf(seed, "short scenario");
   const atMs = settledMs + 100 * random();
   const fault: Fault = {
-    ...{ kind: "crash at effect", atMs, node: "a", nth: 1 + below(random, 40) },
+    ...{ kind: "crash at effect", atMs, node: "primary", nth: 1 + below(random, 40) },
     ...{ when: pick(random, ["before", "after"]), silent: random() < 0.5, restartMs: 20 },
   };
   const guest = { memoryBytes: 32 * 1024, timerUs: 10_000, burstBytes: 512 };
@@ -51,7 +61,8 @@ function shortScenario(seed: number): Scenario {
     network,
     guest,
     clients: 1,
-    faultyMs: atMs + 60,
+    patientDeath: true,
+    faultyMs: atMs + 200,
     faults: [fault],
   };
 }
@@ -65,6 +76,7 @@ function fullScenario(seed: number): Scenario {
   const store = drawStore(random);
   const patientDeath = random() < 0.6;
   const kinds = enabledKinds(random, store.kind);
+  const pastes = drawPastes(seed, faultyMs);
   const faults: Fault[] = [];
   const count = 1 + below(random, 10);
   for (let i = 0; i < count; i++) {
@@ -76,6 +88,7 @@ function fullScenario(seed: number): Scenario {
     faults.push({ ...body, atMs: Math.min(atMs, faultyMs) } as Fault);
   }
   faults.push(...drawRecordGone(seed, faults, faultyMs));
+  faults.push(...pastes);
   faults.sort((a, b) => a.atMs - b.atMs);
   return {
     seed,
@@ -91,7 +104,7 @@ function fullScenario(seed: number): Scenario {
       burstBytes: pick(random, [256, 2_048, 12 * 1024]),
     },
     clocks: Object.fromEntries(everyone.map((node) => [node, drawClock(random)])),
-    clients: pick(random, [1, 1, 2, 3]),
+    clients: Math.max(pick(random, [1, 1, 2, 3]), ...pastes.map(({ clients }) => clients)),
     faults,
   };
 }
@@ -170,7 +183,7 @@ function enabledKinds(random: Random, store: StoreShape["kind"]): readonly Kind[
 }
 
 function drawFault(random: Random, kind: Kind, nodes: readonly Node[], arbiters: number): Body {
-  const node = pick(random, nodes);
+  const node = drawNode(random, nodes);
   const arbiter = below(random, arbiters);
   const forMs = drawDuration(random);
   const restartMs = random() < 0.1 ? null : 10 + 500 * random() ** 2;
@@ -229,6 +242,8 @@ function drawFault(random: Random, kind: Kind, nodes: readonly Node[], arbiters:
       return { kind, times: 1 + below(random, 4) };
     case "burst":
       return { kind, times: 1 + below(random, 12) };
+    case "paste":
+      return drawPaste(random);
     case "move fails":
       return { kind, node };
   }
@@ -247,15 +262,40 @@ function drawRecordGone(
   return [{ kind: "record gone", atMs: Math.min(atMs, faultyMs) }];
 }
 
+/** Rare, since thousands of entries come of it. */
+function drawPastes(
+  seed: number,
+  faultyMs: number,
+): readonly (Paste & { readonly atMs: number })[] {
+  const random = randomOf(seed, "paste");
+  if (random() >= pasteShare) return [];
+  const pastes = [];
+  for (let left = 1 + below(random, 2); left > 0; left--) {
+    pastes.push({ ...drawPaste(random), atMs: faultyMs * random() });
+  }
+  return pastes;
+}
+
+function drawPaste(random: Random): Paste {
+  return { kind: "paste", bytes: 1_000 + below(random, 20_000), clients: 2 + below(random, 3) };
+}
+
 /** Short ones that nobody may notice, and ones longer than every time-out. */
 function drawDuration(random: Random): number {
   const long = random() < 0.35;
   return long ? 400 + 1_800 * random() : 300 * random();
 }
 
+/** Half of the faults look for a role: those that strike at random often miss. */
+function drawNode(random: Random, nodes: readonly Node[]): Node {
+  if (random() < 0.5) return pick(random, nodes);
+  return random() < 0.7 ? "primary" : "backup";
+}
+
 /** Between any two of the computers. */
 function drawWay(random: Random, nodes: readonly Node[]): readonly [Node, Node] {
-  const all = [...nodes, ...nodes, "arbiter", "client"];
+  const roles = random() < 0.5 ? roleNodes : nodes;
+  const all = [...roles, ...roles, "arbiter", "client"];
   const from = pick(random, all);
   const to = pick(
     random,

@@ -4,6 +4,8 @@ import type { Node } from "./events.ts";
 import type { Fault } from "./scenario.ts";
 import type { World } from "./world.ts";
 
+/** What ends a process. */
+const lifeKinds: readonly Fault["kind"][] = ["crash", "crash at effect", "terminate"];
 /** Who is told to leave has left, or handed over, after this. */
 const leavingMs = 900;
 /** A death that waits for a complete pair looks again after this. */
@@ -31,9 +33,7 @@ export class Faults {
   plan(faults: readonly Fault[]): void {
     const { agenda } = this.#world;
     for (const fault of faults) {
-      agenda.after(fault.atMs - agenda.nowMs, () => {
-        if (!this.#calm) this.#strike(fault);
-      });
+      agenda.after(fault.atMs - agenda.nowMs, () => this.#strike(fault));
     }
   }
 
@@ -55,18 +55,45 @@ export class Faults {
 
   /** In a patient world processes end only while the pair is complete, and stays so. */
   #mustWait(kind: Fault["kind"]): boolean {
-    const { paired, nowMs, runners } = this.#world;
-    if (!this.#patient) return false;
-    if (!paired || nowMs < this.#leavingUntilMs) return true;
+    const { nowMs, runners } = this.#world;
+    if (!this.#patient || !lifeKinds.includes(kind)) return false;
+    if (!this.#isComplete() || nowMs < this.#leavingUntilMs) return true;
     // It would leave only when it goes on, and by then it may be the last one.
     return kind === "terminate" && runners.some((runner) => runner.standsStill);
+  }
+
+  /** With the computers that are meant now. */
+  #resolved(fault: Fault): Fault {
+    if ("node" in fault) return { ...fault, node: this.#nodeOf(fault.node) };
+    if (!("from" in fault)) return fault;
+    return { ...fault, from: this.#nodeOf(fault.from), to: this.#nodeOf(fault.to) };
+  }
+
+  #nodeOf(node: Node): Node {
+    const { record } = this.#world;
+    if (node === "primary") return this.#world.named(record.primary)?.node ?? node;
+    if (node === "backup") return this.#world.named(record.backup)?.node ?? node;
+    return node;
+  }
+
+  /** Paired, and the backup has no doubt: its take-over may be granted when it is dead. */
+  #isComplete(): boolean {
+    const role = this.#world.named(this.#world.record.backup)?.role;
+    return this.#world.paired && role?.kind === "follower" && role.suspicion === null;
   }
 
   #told(fault: Fault): void {
     this.#world.emit({ kind: "fault", fault });
   }
 
-  #strike(fault: Fault): void {
+  /** A death that comes too early for a patient world looks again in a moment. */
+  #strike(planned: Fault): void {
+    if (this.#calm) return;
+    if (this.#mustWait(planned.kind)) {
+      this.#world.agenda.after(patienceMs, () => this.#strike(planned));
+      return;
+    }
+    const fault = this.#resolved(planned);
     switch (fault.kind) {
       case "crash":
       case "crash at effect":
@@ -102,6 +129,10 @@ export class Faults {
         this.#told(fault);
         for (let i = 0; i < fault.times; i++) this.#world.clients[0]?.type("B");
         return;
+      case "paste":
+        this.#told(fault);
+        for (const client of this.#world.clients.slice(0, fault.clients)) client.paste(fault.bytes);
+        return;
     }
     unreachable(fault);
   }
@@ -114,15 +145,9 @@ export class Faults {
       this.#world.primary?.input("http", { kind: "powerOff" });
       return;
     }
-    if (this.#mustWait(fault.kind)) {
-      this.#world.agenda.after(patienceMs, () => {
-        if (!this.#calm) this.#strikeLife(fault);
-      });
-      return;
-    }
     const runner = this.#world.alive(fault.node);
     if (runner === null) return;
-    const { nonce } = runner;
+    const { nonce, node } = runner;
     if (fault.kind === "terminate") {
       this.#told(fault);
       this.#leavingUntilMs = this.#world.nowMs + leavingMs;
@@ -135,8 +160,8 @@ export class Faults {
       this.#told(fault);
       this.#restarts.set(nonce, fault.restartMs);
       const gone = fault.restartMs === null;
-      if (fault.silent || gone) this.#world.network.setUp(fault.node, false);
-      if (gone) this.#onLost(fault.node);
+      if (fault.silent || gone) this.#world.network.setUp(node, false);
+      if (gone) this.#onLost(node);
       runner.crash(fault.silent || gone);
       return true;
     };

@@ -62,10 +62,13 @@ export interface ClockShape {
   readonly rate: number;
 }
 
+/** A computer by the role that its runner has when the fault strikes, as the record names it. */
+export const roleNodes = ["primary", "backup"] as const;
+
 /**
  * A fault, with the moment at which it strikes or begins to wait for its chance. `forMs`: it ends
  * by itself after this long. `restartMs`: the process is started anew (another nonce) after this
- * long; null: never, its computer is gone for good.
+ * long; null: never, its computer is gone for good. A node may be one of `roleNodes`.
  */
 export type Fault = { readonly atMs: number } & (
   | {
@@ -154,6 +157,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: "record gone" }
   /** The guest prints a lot, so that buffers fill. */
   | { readonly kind: "burst"; readonly times: number }
+  /** The first `clients` clients type this much at once, so that the queues of input fill. */
+  | { readonly kind: "paste"; readonly bytes: number; readonly clients: number }
   /** The next move into a fresh instance fails on this computer. */
   | { readonly kind: "move fails"; readonly node: Node }
 );
