@@ -98,6 +98,11 @@ export class SimulatedClient {
     this.#session.write(bytes);
   }
 
+  /** Types this many letters at once. */
+  paste(length: number): void {
+    this.type(this.#letters(length));
+  }
+
   /** Types a few letters again and again, on average each `everyMs`; the letters count on. */
   startTyping(everyMs: number): void {
     const number = ++this.#typing;
@@ -122,10 +127,14 @@ export class SimulatedClient {
   }
 
   #typeSome(): void {
-    const count = 1 + below(this.#options.random, typedAtOnceMax);
+    this.type(this.#letters(1 + below(this.#options.random, typedAtOnceMax)));
+  }
+
+  /** They tell by themselves where they stand. */
+  #letters(length: number): string {
     let text = "";
-    for (let i = 0; i < count; i++) text += alphabet[(this.#typed.length + i) % alphabet.length];
-    this.type(text);
+    for (let i = 0; i < length; i++) text += alphabet[(this.#typed.length + i) % alphabet.length];
+    return text;
   }
 
   #shell(): SessionShell {

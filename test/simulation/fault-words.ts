@@ -64,6 +64,8 @@ export function faultInWords(fault: Fault): string {
       return "somebody deletes the VM's record";
     case "burst":
       return `the guest prints ${fault.times} bursts`;
+    case "paste":
+      return `${fault.clients} clients type ${fault.bytes} bytes each, all at once`;
     case "move fails":
       return `the next move into a fresh instance fails on ${fault.node}`;
   }
