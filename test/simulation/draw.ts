@@ -26,8 +26,6 @@ const settledMs = 250;
 const pasteShare = 0.05;
 /** Of all seeds. */
 const recordGoneShare = 0.04;
-/** Of all seeds. */
-const pasteShare = 0.05;
 
 export function scenarioOf(seed: number, shape: ScenarioShape = "full"): Scenario {
   return shape === "short" ? shortScenario(seed) : fullScenario(seed);
@@ -262,22 +260,6 @@ function drawRecordGone(
   const soon = random() < 0.5;
   const atMs = soon ? pick(random, others).atMs + 400 * random() : faultyMs * random();
   return [{ kind: "record gone", atMs: Math.min(atMs, faultyMs) }];
-/** Rare, since thousands of entries come of it. */
-function drawPastes(
-  seed: number,
-  faultyMs: number,
-): readonly (Paste & { readonly atMs: number })[] {
-  const random = randomOf(seed, "paste");
-  if (random() >= pasteShare) return [];
-  const pastes = [];
-  for (let left = 1 + below(random, 2); left > 0; left--) {
-    pastes.push({ ...drawPaste(random), atMs: faultyMs * random() });
-  }
-  return pastes;
-}
-
-function drawPaste(random: Random): Paste {
-  return { kind: "paste", bytes: 1_000 + below(random, 20_000), clients: 2 + below(random, 3) };
 }
 
 /** Rare, since thousands of entries come of it. */
