@@ -4,8 +4,10 @@
  */
 import os from "node:os";
 import { hunt, huntAll, huntInWords, huntsJson, huntTable } from "./bug-hunt.ts";
+import { withCoverage } from "./core-coverage.ts";
 import { type Command, OptionError, parseCommand, usage } from "./options.ts";
 import {
+  coverageTable,
   failureInWords,
   progressLine,
   repeatCommand,
@@ -46,6 +48,8 @@ async function perform(command: Command): Promise<number> {
       return command.bug === null ? await manySeeds(command) : await oneBug(command);
     case "seed":
       return await oneSeed(command);
+    case "coverage":
+      return await coverage(command);
     case "bugs":
       return await allBugs(command);
   }
@@ -105,6 +109,18 @@ async function oneSeed(command: Extract<Command, { kind: "seed" }>): Promise<num
   const seconds = (performance.now() - begun) / 1000;
   process.stdout.write(json ? `${tallyJson(tally, seconds)}\n` : resultInWords(result));
   return result.violation === null ? 0 : 1;
+}
+
+async function coverage({ first, last }: Extract<Command, { kind: "coverage" }>): Promise<number> {
+  const simulator = await loadSimulator(null);
+  const tally = emptyTally();
+  const { files } = await withCoverage(async () => {
+    for (let seed = first; seed <= last; seed++) {
+      addResult(tally, await simulator.run(simulator.scenarioOf(seed, "full")));
+    }
+  });
+  process.stdout.write(coverageTable(files, [...tally.coverage].sort()));
+  return tally.failures.length > 0 ? 1 : 0;
 }
 
 async function oneBug(command: Seeds): Promise<number> {

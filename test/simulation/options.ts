@@ -27,6 +27,8 @@ export type Command =
       readonly json: boolean;
       readonly bug: Bug | null;
     }
+  /** Many seeds in one thread, and which lines of the cores they ran. */
+  | { readonly kind: "coverage"; readonly first: number; readonly last: number }
   /** Every deliberate bug. */
   | { readonly kind: "bugs"; readonly workers: number; readonly json: boolean };
 
@@ -43,6 +45,7 @@ export const usage = `usage: npm run sim -- [options]
     --trace         print every event, one a line (docs/testing.md explains the columns)
     --shrunk        look for a smaller scenario that fails in the same way, and run that
   --bug NAME        with this deliberate bug in the code
+  --coverage        run the seeds in one thread, and tell which lines of the cores never ran
   --bugs            run every deliberate bug until it is caught, and print the table
   --json            the result as one line of JSON, and nothing else on standard output
 `;
@@ -65,18 +68,14 @@ export function parseCommand(args: readonly string[], cores: number): Command {
     only("--bugs", values, ["bugs", "workers", "json"]);
     return { kind: "bugs", workers, json };
   }
+  if (values.coverage) {
+    only("--coverage", values, ["coverage", "seeds"]);
+    return { kind: "coverage", ...range(values.seeds, defaultLast) };
+  }
   const bug = bugNamed(values.bug);
   const shape = shapeOf(values.shape) ?? bug?.shape ?? "full";
   const seed = whole("--seed", values.seed, seedMax);
-  if (seed === null) {
-    const needSeed = values.trace ? "--trace" : "--shrunk";
-    if (values.trace || values.shrunk) {
-      throw new OptionError(`${needSeed} is about one seed; say which with --seed N`);
-    }
-    const minutes = minutesOf(values.minutes);
-    const last = bug?.seedsMax ?? (minutes === null ? defaultLast : seedMax);
-    return { kind: "seeds", ...range(values.seeds, last), shape, minutes, workers, json, bug };
-  }
+  if (seed === null) return { ...seedsOf(values, bug), shape, workers, json, bug };
   only("--seed", values, ["seed", "trace", "shrunk", "json", "shape", "bug"]);
   if (json && values.trace) {
     throw new OptionError("--json and --trace both want standard output; give one of them");
@@ -85,6 +84,16 @@ export function parseCommand(args: readonly string[], cores: number): Command {
 }
 
 type Values = ReturnType<typeof parse>;
+
+function seedsOf(values: Values, bug: Bug | null) {
+  const needSeed = values.trace ? "--trace" : "--shrunk";
+  if (values.trace || values.shrunk) {
+    throw new OptionError(`${needSeed} is about one seed; say which with --seed N`);
+  }
+  const minutes = minutesOf(values.minutes);
+  const last = bug?.seedsMax ?? (minutes === null ? defaultLast : seedMax);
+  return { kind: "seeds", ...range(values.seeds, last), minutes } as const;
+}
 
 function parse(args: readonly string[]) {
   try {
@@ -100,6 +109,7 @@ function parse(args: readonly string[]) {
         shrunk: { type: "boolean", default: false },
         bug: { type: "string" },
         bugs: { type: "boolean", default: false },
+        coverage: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },

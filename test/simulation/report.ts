@@ -1,5 +1,6 @@
 /** The result of many runs, for people: a small table, then the failing seeds. */
-
+import path from "node:path";
+import type { FileCoverage } from "./core-coverage.ts";
 import { scenarioInWords } from "./fault-words.ts";
 import type { Shape } from "./options.ts";
 import type { RunResult } from "./run.ts";
@@ -58,4 +59,22 @@ export function repeatCommand(seed: number, shape: Shape, bug: string | null): s
   const ofShape = shape === "full" ? "" : ` --shape ${shape}`;
   const withBug = bug === null ? "" : ` --bug "${bug}"`;
   return `npm run sim -- --seed ${seed}${ofShape}${withBug} --shrunk --trace`;
+}
+
+/** Of each file: lines, how many of them ran, and which did not; then every pair of role and input. */
+export function coverageTable(files: readonly FileCoverage[], pairs: readonly string[]): string {
+  const rows = files.map(({ file, lines, missed }) => {
+    const name = path.relative(process.cwd(), file).replace(/^src\//, "");
+    return `${name.padEnd(52)} ${share(lines, missed.length)}  ${missed.join(" ")}`.trimEnd();
+  });
+  const sum = (of: (file: FileCoverage) => number) => files.reduce((n, file) => n + of(file), 0);
+  const [lines, missed] = [sum((file) => file.lines), sum((file) => file.missed.length)];
+  const head = `${"file".padEnd(52)}      lines       ran  never ran`;
+  const total = `${"all".padEnd(52)} ${share(lines, missed)}`;
+  return `${[head, ...rows, total, "", `${pairs.length} pairs of role and input:`, ...pairs].join("\n")}\n`;
+}
+
+function share(lines: number, missed: number): string {
+  const ran = lines === 0 ? 100 : (100 * (lines - missed)) / lines;
+  return `${String(lines).padStart(10)} ${`${ran.toFixed(1)} %`.padStart(9)}`;
 }
