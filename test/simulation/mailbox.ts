@@ -2,7 +2,7 @@
  * What reaches a process that stands still: kept by its sources, each in its order. When the
  * process goes on, nobody can say which source is looked at first.
  */
-import { below, type Random } from "./random.ts";
+import { pick, type Random } from "./random.ts";
 
 export class Mailbox<T> {
   readonly #bySource = new Map<string, T[]>();
@@ -13,18 +13,13 @@ export class Mailbox<T> {
     else waiting.push(item);
   }
 
-  /** Empties the mailbox: all of it, the sources mixed in any way. */
-  takeAll(random: Random): T[] {
-    const sources = [...this.#bySource.values()];
-    this.#bySource.clear();
-    const taken: T[] = [];
-    while (sources.length > 0) {
-      const at = below(random, sources.length);
-      const source = sources[at];
-      const item = source?.shift();
-      if (item === undefined) sources.splice(at, 1);
-      else taken.push(item);
-    }
-    return taken;
+  /** The first of any source; undefined: there is nothing. */
+  take(random: Random): T | undefined {
+    if (this.#bySource.size === 0) return undefined;
+    const source = pick(random, [...this.#bySource.keys()]);
+    const waiting = this.#bySource.get(source) ?? [];
+    const item = waiting.shift();
+    if (waiting.length === 0) this.#bySource.delete(source);
+    return item;
   }
 }

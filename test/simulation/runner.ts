@@ -207,7 +207,7 @@ export class SimulatedRunner {
     this.#takeWaiting();
     const tickFirst = this.#random() < 0.5;
     if (tickFirst) this.#tick();
-    for (const run of this.#mailbox.takeAll(this.#random)) this.inProcess("", run);
+    this.#takeMail();
     this.#tick();
   }
 
@@ -220,6 +220,15 @@ export class SimulatedRunner {
   #feed(input: PairInput): void {
     this.#waiting.push(input);
     if (!this.#feeding) this.#takeWaiting();
+  }
+
+  /** Who is held again in between keeps the rest. */
+  #takeMail(): void {
+    while (this.alive && this.#heldIo === 0) {
+      const run = this.#mailbox.take(this.#random);
+      if (run === undefined) return;
+      run();
+    }
   }
 
   #takeWaiting(): void {
