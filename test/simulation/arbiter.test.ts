@@ -98,6 +98,36 @@ test.each(kinds)("%s: a process that stands still is told when it goes on", (_, 
   expect(heard).toHaveLength(1);
 });
 
+const missing: RecordAnswer = {
+  kind: "answer",
+  request: start,
+  outcome: { kind: "refused", reason: "missing record", record: null },
+};
+test.each(kinds)("%s: a record that was deleted refuses everything, for good", (_, shape) => {
+  const small = new SmallWorld(shape);
+  expect(small.asked(start)).toEqual(granted);
+  small.vanish();
+  expect(small.read()).toEqual({ kind: "recordRead", record: null });
+  expect(small.asked(start)).toEqual(missing);
+  for (const arbiter of [0, 1]) small.arbiters.down(arbiter, 100);
+  small.run(1_000);
+  expect(small.asked(start)).toEqual(missing);
+  expect(small.arbiters.current()).toEqual(alone);
+});
+
+test.each(kinds)(
+  "%s: a late request finds the record deleted, and lands on nothing",
+  (_, shape) => {
+    const small = new SmallWorld(shape);
+    small.arbiters.trouble("late", () => undefined);
+    expect(small.asked(start)).toEqual(noAnswer);
+    small.vanish();
+    small.run(2 * arbiterTimeoutMs);
+    expect(small.told("granted")).toHaveLength(1);
+    expect(small.asked(start)).toEqual(missing);
+  },
+);
+
 test("a Lease that somebody else writes is read and written again", () => {
   const small = new SmallWorld(lease);
   let struck = 0;
@@ -146,17 +176,33 @@ test.each(shapes)("%s under every fault is linearizable", (_, shape) => {
   expect(seen.get("fault")).toBeGreaterThan(500);
 });
 
+test.each(shapes)("%s whose record is deleted in the middle grants nothing more", (_, shape) => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const happenings = badDay(shape, seed, 3_000 + 100 * seed);
+    const goneAt = happenings.findIndex(
+      (happening) => happening.kind === "fault" && happening.fault.kind === "record gone",
+    );
+    const kindsAfter = happenings.slice(goneAt).map(({ kind }) => kind);
+    expect(kindsAfter.filter((kind) => kind === "answered").length).toBeGreaterThan(10);
+    expect(kindsAfter).not.toContain("granted");
+  }
+});
+
 test.each(shapes)("%s: equal seeds make equal days", (_, shape) => {
   expect(badDay(shape, 7)).toEqual(badDay(shape, 7));
   expect(badDay(shape, 7)).not.toEqual(badDay(shape, 8));
 });
 
-/** Ten seconds in which four runners ask for all they can, and everything goes wrong. */
-function badDay(shape: StoreShape, seed: number): readonly Happening[] {
+/**
+ * Ten seconds in which four runners ask for all they can, and everything goes wrong. `goneMs`: when
+ * the record is deleted.
+ */
+function badDay(shape: StoreShape, seed: number, goneMs?: number): readonly Happening[] {
   const small = new SmallWorld(shape, seed);
   const random = randomOf(seed, "day");
   for (const node of ["a", "b", "c", "d"]) askForever(small, node, random);
   strikeForever(small, random);
+  if (goneMs !== undefined) small.agenda.after(goneMs, () => small.vanish());
   small.run(10_000);
   small.cut.clear();
   small.arbiters.calm();
@@ -250,6 +296,11 @@ class SmallWorld {
   emit(happening: Happening): void {
     this.happenings.push(happening);
     this.#checker.observe({ atMs: this.agenda.nowMs, ...happening });
+  }
+
+  vanish(): void {
+    this.emit({ kind: "fault", fault: { kind: "record gone", atMs: this.agenda.nowMs } });
+    this.arbiters.vanish();
   }
 
   inProcess(process: string, run: () => void): void {

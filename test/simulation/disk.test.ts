@@ -66,6 +66,21 @@ test("a directory whose name was not synced takes its files with it", () => {
   expect(lost.handle(quiet).list(lost.root)).toEqual([]);
 });
 
+test("what somebody removed is gone with all below it, and no power failure brings it back", () => {
+  const disk = new SimulatedDisk();
+  const handle = disk.handle(quiet);
+  handle.makeDirectory(`${disk.root}/d`);
+  handle.syncDirectory(disk.root);
+  handle.writeNew(`${disk.root}/d/f`, "text");
+  handle.syncDirectory(`${disk.root}/d`);
+  disk.remove(`${disk.root}/d`);
+  expect(handle.list(disk.root)).toEqual([]);
+  expect(() => handle.readText(`${disk.root}/d/f`)).toThrow("no file records/d/f");
+  expect(disk.durableText(`${disk.root}/d/f`)).toBeNull();
+  disk.crash(() => 0);
+  expect(disk.handle(quiet).list(disk.root)).toEqual([]);
+});
+
 /** A life of a VM: each request is granted when it is its turn. */
 const life: readonly RecordRequest[] = [
   { kind: "create", vm },

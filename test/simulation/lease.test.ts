@@ -30,6 +30,12 @@ const meanwhile: [string, (lease: Lease) => void, RecordOutcome, number][] = [
     1,
   ],
   [
+    "its deletion",
+    (lease) => lease.delete(),
+    { kind: "refused", reason: "missing record", record: null },
+    1,
+  ],
+  [
     "the primary's request",
     (lease) => apply(lease, alone),
     {

@@ -16,6 +16,7 @@ const start: RunnerRequest = { kind: "start", vm, runner: "a", epoch: 0 };
 const pair: RunnerRequest = { kind: "pair", vm, runner: "a", backup: "b", epoch: 1 };
 const takeover: RunnerRequest = { kind: "takeover", vm, runner: "b", epoch: 2 };
 const loneliness: RunnerRequest = { kind: "alone", vm, runner: "a", epoch: 2 };
+const gone: Happening = { kind: "fault", fault: { kind: "record gone", atMs: 0 } };
 
 /** Up to the pair at epoch 2; calls 1 and 2. */
 const untilPaired: readonly Happening[] = [
@@ -73,6 +74,20 @@ const good: [string, readonly Happening[]][] = [
   [
     "a start that came too late",
     [asked(3, { ...start, runner: "c" }), answered(3, refusal("already started", paired))],
+  ],
+  [
+    "a record that was deleted, as all are told from then on",
+    [
+      asked(3, read),
+      asked(4, takeover),
+      gone,
+      asked(5, loneliness),
+      answered(3, told(paired)),
+      answered(4, refusal("missing record", null)),
+      answered(5, refusal("missing record", null)),
+      asked(6, read),
+      answered(6, told(null)),
+    ],
   ],
 ];
 test.each(good)("%s is in order", (_, history) => {
@@ -159,6 +174,31 @@ const bad: [string, readonly Happening[], RegExp][] = [
   ],
   ["a record that is gone", [asked(3, read), answered(3, told(null))], /there is no record/],
   [
+    "a record that is gone before somebody deleted it",
+    [asked(3, takeover), answered(3, refusal("missing record", null)), gone],
+    /call 3 \(takeover of b at epoch 2\) was told that there is no record/,
+  ],
+  [
+    "a VM that is made anew",
+    [gone, asked(3, { ...start, runner: "c" }), granted({ ...alone, primary: "c" })],
+    /a VM that lived was made anew: granted was epoch 1: c alone, .* epoch 2 was deleted/,
+  ],
+  [
+    "a request that is granted although the record was deleted",
+    [asked(3, takeover), gone, granted(taken)],
+    /a VM that lived was made anew: granted was epoch 3: b alone/,
+  ],
+  [
+    "a record that is told after it was deleted",
+    [gone, asked(3, read), answered(3, told(paired))],
+    /call 3 \(read\) was told epoch 2: a with b, .* was deleted before it was asked/,
+  ],
+  [
+    "a wrong reason where there is no record",
+    [gone, asked(3, takeover), answered(3, refusal("stale epoch", null))],
+    /was refused \(stale epoch\) by no record; right is: refused \(missing record\)/,
+  ],
+  [
     "a second answer",
     [asked(3, read), answered(3, told(paired)), answered(3, told(paired))],
     /call 3 was answered and not open/,
@@ -203,7 +243,7 @@ function grant(record: VmRecord): Answer {
   return { kind: "outcome", outcome: { kind: "granted", record } };
 }
 
-function refusal(reason: RefusalReason, record: VmRecord): Answer {
+function refusal(reason: RefusalReason, record: VmRecord | null): Answer {
   return { kind: "outcome", outcome: { kind: "refused", reason, record } };
 }
 

@@ -7,6 +7,7 @@ import { ProgressChecker } from "./progress.ts";
 
 const strike = (fault: Fault): Happening => ({ kind: "fault", fault });
 const terminate = (node: string) => strike({ kind: "terminate", node, restartMs: null, atMs: 0 });
+const recordGone = strike({ kind: "record gone", atMs: 0 });
 const powerOff = strike({ kind: "power off", atMs: 0 });
 
 /** The process reads the record. */
@@ -29,6 +30,7 @@ const calm: Happening = { kind: "calm" };
 
 const pair: Partial<Outcome> = { record: record(2, "a1", "b1"), alive: ["a1", "b1"] };
 const lost: Partial<Outcome> = { ending: "lost", record: record(2, "a1", "b1"), alive: [] };
+const stuck: Partial<Outcome> = { ending: "stuck" };
 const off: Partial<Outcome> = { ending: "switched off", record: record(3, null), alive: [] };
 
 test.each<[string, readonly Happening[], Partial<Outcome>]>([
@@ -61,6 +63,13 @@ test.each<[string, readonly Happening[], Partial<Outcome>]>([
     ],
     lost,
   ],
+  [
+    "giving up since somebody deleted the record",
+    [...paired, recordGone, ended("b1", "no record"), ended("a1", "no record")],
+    lost,
+  ],
+  ["a wait for a record that was deleted", [...paired, recordGone, calm], { ...pair, ...stuck }],
+  ["a pair that does without its deleted record", [...paired, recordGone, calm], pair],
   ["off by command", [...paired, powerOff, granted(3, null), ended("a1", "stopped")], off],
   ["off by a guest that was told to", [...paired, typed(7, 0, "P"), granted(3, null)], off],
   ["off as the last runner leaves", [...paired, terminate("a"), granted(3, null)], off],
@@ -158,6 +167,12 @@ test.each<[string, readonly Happening[], Partial<Outcome>, string]>([
 
 test.each<[string, readonly Happening[], string]>([
   ["finds no record", [ended("a1", "no record")], 'a1 gave up with "no record": bye'],
+  [
+    "finds no record before somebody deleted it",
+    [...paired, ended("a1", "no record"), recordGone],
+    'a1 gave up with "no record": bye',
+  ],
+  ["refuses, with a record or without", [recordGone, ended("b1", "refused")], '"refused": bye'],
   ["refuses", [ended("b1", "refused")], 'b1 gave up with "refused": bye'],
   ["stops untold", [...paired, ended("a1", "stopped")], "a1 stopped, and nobody told it to: bye"],
   [
