@@ -1,109 +1,103 @@
 import { expect, test } from "@jest/globals";
-import type { Fate } from "../../../test/pair-network.ts";
-import { pairedWorld, type World } from "../../../test/pair-world.ts";
+import { plainScenario } from "../../../test/simulation/draw.ts";
+import type { Fate } from "../../../test/simulation/record-call.ts";
+import { pairedStory, type Story } from "../../../test/simulation/story.ts";
 
-async function goesOn(world: World): Promise<void> {
-  const printed = world.observer.console.length;
-  world.type("still here");
-  await world.until("the guest answers", () => {
-    return world.observer.text.slice(printed).includes("still here");
-  });
-}
+/** What an ending process said last may be lost with its connection; with this seed it is not. */
+const lastWordsArrive = 2;
 
-function leavingOf(world: World): string | null {
+function leavingOf({ world }: Story): string | null {
   const { role } = world.at("a");
   return role.kind === "primary" ? (role.leaving?.kind ?? null) : null;
 }
 
-async function handsOver(world: World): Promise<void> {
-  await world.until("b lives", () => world.primary === world.at("b"));
-  await world.until("a ends", () => world.at("a").exit !== null);
+async function handsOver(story: Story): Promise<void> {
+  const { world } = story;
+  await story.untilAlive("b");
+  await story.untilEnded("a");
   expect(world.at("a").exit?.reason).toBe("stopped");
   expect(world.record).toMatchObject({ primary: "b1", backup: null, takeovers: 0 });
-  expect(world.arbiter.granted).toEqual(["start", "pair", "handover", "alone"]);
-  await goesOn(world);
+  expect(story.granted).toEqual(["start", "pair", "handover", "alone"]);
+  await story.goesOn();
 }
 
 test("a primary that is told to leave hands over without a pause that anybody notices", async () => {
-  const world = await pairedWorld();
-  world.at("a").input({ kind: "terminate" });
+  const story = await pairedStory();
+  const { world } = story;
+  story.terminate("a");
   const sinceMs = world.nowMs;
-  await world.until("b lives", () => world.primary === world.at("b"));
+  await story.untilAlive("b");
   expect(world.nowMs - sinceMs).toBeLessThan(100);
-  await handsOver(world);
+  await handsOver(story);
 });
 
 test.each<Fate>(["request lost", "answer lost", "late"])(
   "a hand-over whose first request's fate is '%s' still happens",
   async (fate) => {
-    const world = await pairedWorld();
-    let spoiled = false;
-    world.arbiter.fate = (kind) => {
-      if (spoiled || kind !== "handover") return "served";
-      spoiled = true;
-      return fate;
-    };
-    world.at("a").input({ kind: "terminate" });
-    await handsOver(world);
+    const story = await pairedStory();
+    story.spoilFirst("handover", fate);
+    story.terminate("a");
+    await handsOver(story);
   },
 );
 
 test("the new primary learns of its role although its first look at the record failed", async () => {
-  const world = await pairedWorld();
-  world.at("a").input({ kind: "terminate" });
-  let failed = false;
-  world.arbiter.fate = (kind, runner) => {
-    if (failed || kind !== "read" || runner !== world.at("b")) return "served";
-    failed = true;
-    return "request lost";
-  };
-  await world.until("b lives", () => world.primary === world.at("b"), 300);
-  await handsOver(world);
+  const story = await pairedStory();
+  const { world } = story;
+  await story.run(100);
+  story.terminate("a");
+  await story.until("handed over", () => story.granted.at(-1) === "handover");
+  world.arbiters.down(0, 20);
+  const looks = story.reads.length;
+  await story.untilAlive("b", 150);
+  expect(story.reads.slice(looks)).toEqual(["b1", "b1"]);
+  await handsOver(story);
 });
 
 test("news of the record that come while it is being read are not forgotten", async () => {
-  const world = await pairedWorld();
-  let slow = true;
-  world.arbiter.timeoutMs = 400;
-  world.arbiter.fate = (kind) => (kind === "read" && slow ? "request lost" : "served");
-  const record = world.record;
-  world.at("a").say({ kind: "recordChanged", record });
-  await world.run(100);
-  slow = false;
-  world.at("a").input({ kind: "terminate" });
-  await world.until("b lives", () => world.primary === world.at("b"), 450);
-  await handsOver(world);
+  const story = await pairedStory();
+  const { world } = story;
+  world.network.block("b", "arbiter");
+  story.say("a", { kind: "recordChanged", record: world.record });
+  // The look that this leads to fails after a second; by then there has been other news.
+  await story.run(700);
+  world.network.unblock("b", "arbiter");
+  story.terminate("a");
+  await story.untilAlive("b", 400);
+  await handsOver(story);
 });
 
-const moments: readonly [string, (world: World) => boolean][] = [
-  ["the recorder is stopping", (world) => leavingOf(world) === "pausing"],
-  ["the backup executes the rest", (world) => leavingOf(world) === "draining"],
-  ["it is asked", ({ arbiter }) => arbiter.asked.at(-1)?.kind === "handover"],
-  ["it is granted and nobody knows", ({ arbiter }) => arbiter.granted.at(-1) === "handover"],
-  ["the old primary knows", (world) => world.at("a").role.kind === "follower"],
-  ["the new primary knows", (world) => world.at("b").role.kind === "primary"],
-  ["'alone' is granted", ({ arbiter }) => arbiter.granted.at(-1) === "alone"],
+const moments: readonly [string, (story: Story) => boolean][] = [
+  ["the recorder is stopping", (story) => leavingOf(story) === "pausing"],
+  ["the backup executes the rest", (story) => leavingOf(story) === "draining"],
+  ["it is asked", ({ asked }) => asked.at(-1)?.kind === "handover"],
+  ["it is granted and nobody knows", ({ granted }) => granted.at(-1) === "handover"],
+  ["the old primary knows", ({ world }) => world.at("a").role.kind === "follower"],
+  ["the new primary knows", ({ world }) => world.at("b").role.kind === "primary"],
+  ["'alone' is granted", ({ granted }) => granted.at(-1) === "alone"],
 ];
 
 test.each(moments)("the old primary dies when %s: the guest lives on", async (moment, isSo) => {
-  const world = await pairedWorld();
-  world.at("a").input({ kind: "terminate" });
-  await world.until(moment, () => isSo(world));
-  world.at("a").crash();
-  await world.until("b lives", () => world.primary === world.at("b"));
-  await goesOn(world);
+  const story = await pairedStory();
+  const { world } = story;
+  story.terminate("a");
+  await story.until(moment, () => isSo(story));
+  story.crash("a");
+  await story.untilAlive("b");
+  await story.goesOn();
   expect(world.record.backup).toBeNull();
 });
 
 test.each(moments)(
   "the new primary dies when %s: the old one switches the guest off in order",
   async (moment, isSo) => {
-    const world = await pairedWorld();
-    world.arbiter.delayMs = 5;
-    world.at("a").input({ kind: "terminate" });
-    await world.until(moment, () => isSo(world));
-    world.at("b").crash();
-    await world.run(3_000);
+    const store = { ...plainScenario.store, delayMs: 5 };
+    const story = await pairedStory({ store });
+    const { world } = story;
+    story.terminate("a");
+    await story.until(moment, () => isSo(story));
+    story.crash("b");
+    await story.run(3_000);
     // Then 'alone' was on its way, and names the dead one: the operator's restart is for that.
     const settled = moment === "the new primary knows" || moment === "'alone' is granted";
     expect(world.record.primary).toBe(settled ? "b1" : null);
@@ -112,31 +106,35 @@ test.each(moments)(
 );
 
 test("told to leave with nobody to hand over to, the primary switches the guest off", async () => {
-  const world = await pairedWorld();
-  world.at("b").crash();
-  world.at("a").input({ kind: "terminate" });
-  await world.until("a ends", () => world.at("a").exit !== null);
+  const story = await pairedStory();
+  const { world } = story;
+  story.crash("b");
+  story.terminate("a");
+  await story.untilEnded("a");
   expect(world.record).toMatchObject({ primary: null, backup: null });
 });
 
 test("told to leave while a candidate joins, the primary waits for it and hands over", async () => {
-  const world = await pairedWorld();
-  world.at("b").crash();
-  await world.until("alone", () => world.record.backup === null);
+  const story = await pairedStory();
+  const { world } = story;
+  story.crash("b");
+  await story.until("alone", () => world.record.backup === null);
   const next = world.start("b");
-  await world.until("transfer", () => {
+  await story.until("transfer", () => {
     return world.at("a").reports.filter(({ kind }) => kind === "transferStarted").length === 2;
   });
-  world.at("a").input({ kind: "terminate" });
-  await world.until("b lives", () => world.primary === next);
-  await goesOn(world);
+  story.terminate("a");
+  await story.until("b lives", () => world.primary === next);
+  await story.goesOn();
 });
 
 test("a backup that is told to leave says so, and the primary is alone at once", async () => {
-  const world = await pairedWorld();
-  world.at("b").input({ kind: "terminate" });
-  await world.run(50);
+  const story = await pairedStory({ seed: lastWordsArrive });
+  const { world } = story;
+  await story.run(100);
+  story.terminate("b");
+  await story.run(50);
   expect(world.record).toMatchObject({ primary: "a1", backup: null });
   expect(world.at("b").exit?.reason).toBe("stopped");
-  await goesOn(world);
+  await story.goesOn();
 });

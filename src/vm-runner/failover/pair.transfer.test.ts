@@ -1,45 +1,37 @@
 import { expect, test } from "@jest/globals";
-import type { SimRunner } from "../../../test/pair-runner.ts";
-import { World } from "../../../test/pair-world.ts";
+import { plainScenario } from "../../../test/simulation/draw.ts";
+import type { SimulatedRunner } from "../../../test/simulation/runner.ts";
+import { aloneStory, type Story } from "../../../test/simulation/story.ts";
+import { turnMs } from "../../../test/simulation/vm-thread.ts";
 import type { FollowerPhase } from "./pair-types.ts";
 
 /** A primary that lives alone, with a guest whose snapshot takes some chunks. */
-async function aloneWorld(): Promise<World> {
-  const world = new World();
-  world.memoryBytes = 5 * 1024 * 1024;
-  world.start("a");
-  await world.until("a lives", () => world.primary !== null);
-  return world;
+function alone(): Promise<Story> {
+  return aloneStory({ guest: { ...plainScenario.guest, memoryBytes: 5 * 1024 * 1024 } });
 }
 
-function phaseAt(primary: SimRunner): FollowerPhase["kind"] | null {
+function phaseAt(primary: SimulatedRunner): FollowerPhase["kind"] | null {
   const { role } = primary;
   return role.kind === "primary" ? (role.follower?.phase.kind ?? null) : null;
 }
 
-async function reach(world: World, phase: FollowerPhase["kind"]): Promise<void> {
+async function reach(story: Story, phase: FollowerPhase["kind"]): Promise<void> {
+  const { world } = story;
   // The last acknowledgements come at once; a slow record leaves time to see a gated candidate.
-  if (phase === "gated") world.arbiter.delayMs = 50;
-  if (phase === "catchingUp") world.at("b").stepMs = 70;
-  await world.until(phase, () => phaseAt(world.at("a")) === phase);
-}
-
-async function goesOn(world: World): Promise<void> {
-  const printed = world.observer.console.length;
-  world.type("still here");
-  await world.until("the guest answers", () => {
-    return world.observer.text.slice(printed).includes("still here");
-  });
+  if (phase === "gated") world.arbiters.slow(0, 50, 10_000);
+  if (phase === "catchingUp") world.at("b").thread.stepMs = 70;
+  await story.until(phase, () => phaseAt(world.at("a")) === phase);
 }
 
 test("while a snapshot is on its way the primary is alone: nothing that it prints waits", async () => {
-  const world = await aloneWorld();
+  const story = await alone();
+  const { world } = story;
   world.start("b");
-  await reach(world, "streaming");
-  await goesOn(world);
+  await reach(story, "streaming");
+  await story.goesOn();
   expect(phaseAt(world.at("a"))).toBe("streaming");
-  await world.until("paired", () => world.paired);
-  await goesOn(world);
+  await story.untilPaired();
+  await story.goesOn();
 });
 
 const phases = ["snapshot", "streaming", "catchingUp", "gated"] as const;
@@ -47,38 +39,41 @@ const phases = ["snapshot", "streaming", "catchingUp", "gated"] as const;
 test.each(phases)(
   "a candidate that dies in phase '%s' costs nothing; the next one pairs",
   async (phase) => {
-    const world = await aloneWorld();
+    const story = await alone();
+    const { world } = story;
     world.start("b");
-    await reach(world, phase);
-    world.at("b").crash(true);
-    await goesOn(world);
+    await reach(story, phase);
+    story.crash("b", true);
+    await story.goesOn();
     world.start("b");
-    await world.until("paired", () => world.paired);
-    await goesOn(world);
+    await story.untilPaired();
+    await story.goesOn();
   },
 );
 
 test.each(phases)(
   "a connection that breaks in phase '%s' delays the pair and no more",
   async (phase) => {
-    const world = await aloneWorld();
+    const story = await alone();
+    const { world } = story;
     world.start("b");
-    await reach(world, phase);
-    world.at("b").cutWires();
-    world.at("b").stepMs = 0.2;
-    await world.until("paired", () => world.paired);
+    await reach(story, phase);
+    world.network.cut("b", 0);
+    world.at("b").thread.stepMs = turnMs;
+    await story.untilPaired();
     expect(world.runners).toHaveLength(2);
-    await goesOn(world);
+    await story.goesOn();
   },
 );
 
 test.each(phases)("when the primary dies in phase '%s', nobody makes a life up", async (phase) => {
-  const world = await aloneWorld();
-  world.arbiter.fate = (kind) => (kind === "pair" ? "request lost" : "served");
+  const story = await alone();
+  const { world } = story;
+  story.fate = ({ kind }) => (kind === "pair" ? "request lost" : "served");
   world.start("b");
-  await reach(world, phase);
-  world.at("a").crash();
-  await world.run(5_000);
+  await reach(story, phase);
+  story.crash("a");
+  await story.run(5_000);
   expect(world.at("b").live).toBe(false);
   expect(world.record).toMatchObject({ primary: "a1" });
   // One that has executed something cannot begin again: its log ends where the primary died.
@@ -87,26 +82,27 @@ test.each(phases)("when the primary dies in phase '%s', nobody makes a life up",
 });
 
 test("a candidate whose primary died while 'pair' was on its way waits for it, and takes over", async () => {
-  const world = await aloneWorld();
-  world.arbiter.lateMs = 900;
-  world.arbiter.fate = (kind) => (kind === "pair" ? "late" : "served");
+  const story = await alone();
+  const { world } = story;
+  story.fate = ({ kind }) => (kind === "pair" ? "late" : "served");
   world.start("b");
-  await world.until("asked", () => world.arbiter.asked.at(-1)?.kind === "pair");
-  world.at("a").crash();
-  world.arbiter.fate = () => "served";
-  await world.until("b lives", () => world.primary === world.at("b"));
-  expect(world.arbiter.granted).toEqual(["start", "pair", "takeover"]);
-  await goesOn(world);
+  await story.until("asked", () => story.asked.at(-1)?.kind === "pair");
+  story.crash("a");
+  story.fate = () => "served";
+  await story.untilAlive("b");
+  expect(story.granted).toEqual(["start", "pair", "takeover"]);
+  await story.goesOn();
 });
 
 test("a candidate waits as long as the primary needs to make its snapshot ready", async () => {
-  const world = await aloneWorld();
-  world.at("a").wedged = true;
+  const story = await alone();
+  const { world } = story;
+  world.at("a").thread.stand();
   world.start("b");
-  await reach(world, "snapshot");
-  await world.run(3_000);
+  await reach(story, "snapshot");
+  await story.run(3_000);
   expect(phaseAt(world.at("a"))).toBe("snapshot");
   expect(world.at("a").reports.filter(({ kind }) => kind === "transferStarted")).toHaveLength(1);
-  world.at("a").unwedge();
-  await world.until("paired", () => world.paired);
+  world.at("a").thread.goOn();
+  await story.untilPaired();
 });
