@@ -17,6 +17,8 @@ const restartMs = 120;
 const replaceMs = 200;
 /** After the last fault all must be well within this: broken-off transfers pause up to 10 s. */
 const calmBoundMs = 40_000;
+/** Once its record is deleted, a VM that is not lost by then waits for ever. */
+const recordGoneBoundMs = 5_000;
 /** How often it is asked whether all is well. */
 const lookMs = 20;
 
@@ -77,8 +79,7 @@ class Run {
       const outcome = await this.#live();
       if (this.#violation !== null) throw this.#violation;
       this.#ending = outcome.ending;
-      const excused = this.#struck["record gone"] !== undefined;
-      if (outcome.ending === "lost" && this.#scenario.patientDeath && !excused) {
+      if (outcome.ending === "lost" && this.#scenario.patientDeath && !this.#recordGone) {
         const message = "the VM is lost, and nobody died but while the pair was complete";
         throw new Violation("progress", `${message}\n${outcome.describe()}`);
       }
@@ -99,13 +100,18 @@ class Run {
     this.#faults.plan(faults);
     await world.run(faultyMs);
     this.#calm();
-    for (let waited = 0; waited < calmBoundMs; waited += lookMs) {
+    const boundMs = this.#recordGone ? recordGoneBoundMs : calmBoundMs;
+    for (let waited = 0; waited < boundMs; waited += lookMs) {
       await world.run(lookMs);
       if (this.#violation !== null) throw this.#violation;
       const ending = this.#endingNow();
       if (ending !== null) return this.#outcome(ending);
     }
     return this.#outcome("stuck");
+  }
+
+  get #recordGone(): boolean {
+    return this.#struck["record gone"] !== undefined;
   }
 
   /** Faults are over; the clients type a last word, and want it echoed. */
