@@ -32,12 +32,18 @@ export const recorderAheadEntriesMax = 4_096;
 export const consoleHistoryBytes = 64 * 1024;
 /** Console bytes held by the Output Rule; then the primary waits. */
 export const heldConsoleBytesMax = 48 * 1024;
-/** Console input accepted and not yet in the log; then the writer waits. */
+/** Console input that the guest was given and has not read; then the recorder keeps the rest. */
 export const consoleInputBytesMax = 16 * 1024;
+/** What a console writer has sent and was not told to be in the log; then it waits. */
+export const consoleInFlightBytesMax = 8 * 1024;
+/** Console input of one writer that the recorder keeps; more is refused. */
+export const consoleWriterBytesMax = 8 * 1024;
 /** Console bytes delivered to the guest with one entry: the UART's FIFO holds 16. */
 export const consoleInputPerEntryBytes = 16;
-/** Console writers whose position the guest's state remembers. */
+/** Console writers whose position the guest's state remembers, and whose input the recorder keeps. */
 export const consoleWritersMax = 64;
+/** Console readers connected to a runner at once; each may type. */
+export const consoleReadersMax = 64;
 
 /**
  * Execution lag above which the primary is slowed. A batch, its execution and the report of it make
@@ -63,6 +69,14 @@ assert(
 assert(
   recorderAheadEntriesMax <= unacknowledgedEntriesMax,
   "a recorder that runs ahead must not fill the log buffer by that alone",
+);
+assert(
+  consoleInFlightBytesMax <= consoleWriterBytesMax,
+  "the recorder has room for all that a writer may have sent: it need not refuse any",
+);
+assert(
+  consoleReadersMax <= consoleWritersMax,
+  "each reader who is connected has a place in the recorder, and the guest remembers it",
 );
 assert(snapshotChunkBytes < messageBytesMax, "a chunk must fit into a message");
 assert(batchBytesMax < messageBytesMax, "a batch must fit into a message");

@@ -170,7 +170,8 @@ export class ConsoleJudge {
     const bytes = Buffer.from(this.#typed.slice(position), "latin1");
     if (bytes.length === 0) return;
     attached.sent = this.#typed.length;
-    attached.socket.write(frame(encodeConsoleMessage({ kind: "input", position, bytes })));
+    const message = { kind: "input", position, bytes, accepted: this.#accepted } as const;
+    attached.socket.write(frame(encodeConsoleMessage(message)));
   }
 }
 

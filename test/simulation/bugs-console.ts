@@ -49,7 +49,7 @@ export const consoleBugs: readonly Bug[] = [
     edits: [
       {
         file: "src/vm-runner/devices/console/writers.ts",
-        find: "return input.bytes.subarray(Math.max(0, known - input.position));",
+        find: "return input.bytes.subarray(known - input.position);",
         replace: "return input.bytes;",
       },
     ],

@@ -204,11 +204,11 @@ export class SimulatedMachine implements Machine {
   }
 
   #type(input: ConsoleInput): void {
-    const bytes = this.#writers.take(input);
+    const bytes = this.#writers.take(input, this.consoleInputRoom);
     if (bytes.length === 0) return;
     const { typed } = this.#state;
     const { writer } = input;
-    const position = input.position + input.bytes.length - bytes.length;
+    const position = this.#writers.position(writer) - bytes.length;
     let text = "";
     for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i] ?? 0);
     this.#mix(writer);

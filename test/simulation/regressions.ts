@@ -12,4 +12,10 @@ export interface Regression {
   readonly what: string;
 }
 
-export const regressions: readonly Regression[] = [];
+/** Of three readers who pasted at once, bytes were dropped, and what came after them was taken. */
+const paste = "each writer has a bound of its own, and nothing is taken after a gap";
+
+export const regressions: readonly Regression[] = [
+  { seed: 5, shape: "full", what: `pasted bytes were lost, and told to be accepted: ${paste}` },
+  { seed: 46, shape: "full", what: `a reader who pasted stayed stuck for ever: ${paste}` },
+];

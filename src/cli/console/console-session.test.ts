@@ -138,7 +138,7 @@ test("after a failover output goes on at its byte, and what was not accepted is 
   attach(2, 3);
   expect(said(2)).toEqual([
     { kind: "attach", writer: 7, position: 3 },
-    { kind: "input", position: 2, bytes: bytes("llo") },
+    { kind: "input", position: 2, bytes: bytes("llo"), accepted: 2 },
   ]);
   output(2, 1, "bcd");
   expect(seen).toBe("abcd");
@@ -204,6 +204,37 @@ test("whoever types too much is told to wait, and then that there is room", () =
   }
   expect(told.filter((what) => what === "room")).toEqual(["room"]);
   expect(session.pendingBytes).toBe(70_000 - 65_536);
+});
+
+test("what is not accepted for a while is typed again, until it is", () => {
+  pass(0);
+  attach(1);
+  session.write(bytes("hello"));
+  const typed = () => said(1).filter(({ kind }) => kind === "input");
+  const whole = { kind: "input", position: 0, bytes: bytes("hello"), accepted: 0 };
+  expect(typed()).toEqual([whole]);
+  pass(3_000);
+  expect(typed().length).toBeGreaterThanOrEqual(2);
+  expect(typed().at(-1)).toEqual(whole);
+  say(1, { kind: "accepted", writer: 7, position: 2 });
+  pass(3_000);
+  const rest = { kind: "input", position: 2, bytes: bytes("llo"), accepted: 2 };
+  expect(typed().at(-1)).toEqual(rest);
+  say(1, { kind: "accepted", writer: 7, position: 5 });
+  const before = typed().length;
+  pass(5_000);
+  expect(typed()).toHaveLength(before);
+});
+
+test("while something is accepted now and then, nothing is typed twice", () => {
+  pass(0);
+  attach(1);
+  session.write(bytes("0123456789"));
+  for (let position = 1; position <= 10; position++) {
+    pass(700);
+    say(1, { kind: "accepted", writer: 7, position });
+  }
+  expect(said(1).filter(({ kind }) => kind === "input")).toHaveLength(1);
 });
 
 test("a closed session lets go of everything and does nothing more", () => {

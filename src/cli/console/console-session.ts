@@ -24,6 +24,8 @@ const tryTimeoutMs = 2_000;
 const triesPerEndpointMax = 4;
 /** A primary that is silent may be frozen: the others are asked whether they are primary now. */
 const silenceMs = 500;
+/** A runner that accepts nothing for so long may have refused what was typed: it is sent again. */
+const resendMs = 1_000;
 
 /** Names a connection that is tried, or used. No two have the same in the life of a session. */
 export type TryId = number;
@@ -76,6 +78,8 @@ export class ConsoleSession {
   readonly #tries = new Map<TryId, Try>();
   #attached: Try | null = null;
   #nextId: TryId = 1;
+  /** How far input was accepted when that was last looked at and all was well, and when that was. */
+  #progress = { position: 0, atMs: 0 };
   #closed = false;
 
   constructor(options: SessionOptions, shell: SessionShell, nowMs: number) {
@@ -124,6 +128,7 @@ export class ConsoleSession {
       return;
     }
     if (nowMs - this.#attached.heardMs > silenceMs) this.#tryNext(nowMs);
+    this.#resendRefused(nowMs);
     this.#shell.wakeIn(silenceMs);
   }
 
@@ -222,6 +227,17 @@ export class ConsoleSession {
     this.#options.onAccepted?.(position);
     this.#sendInput();
     if (!hadRoom && this.#input.hasRoom) this.#options.onRoom?.();
+  }
+
+  /** A primary does not say what it refuses; what it has already it drops. */
+  #resendRefused(nowMs: number): void {
+    const { acceptedPosition: position, isUnderWay } = this.#input;
+    const stands = isUnderWay && position === this.#progress.position;
+    if (stands && nowMs - this.#progress.atMs < resendMs) return;
+    this.#progress = { position, atMs: nowMs };
+    if (!stands) return;
+    this.#input.resendFromAccepted();
+    this.#sendInput();
   }
 
   #sendInput(): void {

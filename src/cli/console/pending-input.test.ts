@@ -7,10 +7,10 @@ const text = (value: Uint8Array) => new TextDecoder().decode(value);
 test("what was typed is sent once, with its position", () => {
   const input = new PendingInput();
   input.add(bytes("abc"));
-  expect(input.take()).toEqual({ position: 0, bytes: bytes("abc") });
+  expect(input.take()).toEqual({ accepted: 0, position: 0, bytes: bytes("abc") });
   expect(input.take()).toBeNull();
   input.add(bytes("d"));
-  expect(input.take()).toEqual({ position: 3, bytes: bytes("d") });
+  expect(input.take()).toEqual({ accepted: 0, position: 3, bytes: bytes("d") });
 });
 
 test("after a reconnect exactly what was not accepted is sent again", () => {
@@ -34,7 +34,7 @@ test("a new primary that knows more than was accepted before moves the position 
   input.take();
   input.resendFromAccepted();
   input.accepted(4);
-  expect(input.take()).toEqual({ position: 4, bytes: bytes("ef") });
+  expect(input.take()).toEqual({ accepted: 4, position: 4, bytes: bytes("ef") });
 });
 
 test("no more is under way than a runner keeps, and the rest follows in order", () => {

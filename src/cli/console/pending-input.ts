@@ -3,13 +3,18 @@
  * primary can drop what the old one already took.
  */
 import { assert } from "../../shared/assert.ts";
-import { consoleInputBytesMax } from "../../shared/limits.ts";
+import { consoleInFlightBytesMax } from "../../shared/limits.ts";
 
-/** Sent and not accepted: half of what a runner keeps, so that it never has to refuse any. */
-const inFlightBytesMax = consoleInputBytesMax / 2;
 const pieceBytesMax = 4 * 1024;
 /** Above this, whoever types must wait. */
 const roomBytes = 64 * 1024;
+
+export interface Piece {
+  readonly position: number;
+  readonly bytes: Uint8Array;
+  /** How far the typing was accepted when this was sent. */
+  readonly accepted: number;
+}
 
 export class PendingInput {
   /** From `#accepted` on. */
@@ -32,18 +37,29 @@ export class PendingInput {
     this.#bytes = joined;
   }
 
+  /** Everything below this position is in the acknowledged log. */
+  get acceptedPosition(): number {
+    return this.#accepted;
+  }
+
+  /** Something was sent and is not accepted. */
+  get isUnderWay(): boolean {
+    return this.#sent > this.#accepted;
+  }
+
   /** The next piece to send; null when there is none, or when too much is under way. */
-  take(): { readonly position: number; readonly bytes: Uint8Array } | null {
+  take(): Piece | null {
     const position = this.#sent;
     const inFlight = position - this.#accepted;
     const length = Math.min(
       this.#bytes.length - inFlight,
-      inFlightBytesMax - inFlight,
+      consoleInFlightBytesMax - inFlight,
       pieceBytesMax,
     );
     if (length <= 0) return null;
     this.#sent += length;
-    return { position, bytes: this.#bytes.slice(inFlight, inFlight + length) };
+    const accepted = this.#accepted;
+    return { accepted, position, bytes: this.#bytes.slice(inFlight, inFlight + length) };
   }
 
   /** Everything below `position` is in the acknowledged log. */
@@ -57,7 +73,7 @@ export class PendingInput {
     this.#sent = Math.max(this.#sent, position);
   }
 
-  /** On a new connection nothing is under way. */
+  /** On a new connection nothing is under way; nor is what was refused. */
   resendFromAccepted(): void {
     this.#sent = this.#accepted;
   }

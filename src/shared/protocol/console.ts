@@ -9,7 +9,7 @@
  *   R->>P: attach (writer, position of the next byte wanted)
  *   P->>R: attached (position of the first byte that comes), or notPrimary
  *   P->>R: output (position, bytes) …
- *   R->>P: input (position, bytes) …
+ *   R->>P: input (position, bytes, and how far it was accepted) …
  *   P->>R: accepted (writer, everything below this position is in the acknowledged log)
  * ```
  */
@@ -21,7 +21,13 @@ export type ConsoleMessage =
   | { readonly kind: "attached"; readonly position: number }
   | { readonly kind: "notPrimary" }
   | { readonly kind: "output"; readonly position: number; readonly bytes: Uint8Array }
-  | { readonly kind: "input"; readonly position: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: "input";
+      readonly position: number;
+      readonly bytes: Uint8Array;
+      /** The reader was told that everything below this position is in the log. */
+      readonly accepted: number;
+    }
   | { readonly kind: "accepted"; readonly writer: number; readonly position: number };
 
 /** Apart from those of the logging channel, which comes to the same port. */
@@ -52,7 +58,11 @@ export function encodeConsoleMessage(message: ConsoleMessage): Uint8Array {
     case "notPrimary":
       break;
     case "output":
+      writer.varint(message.position);
+      writer.bytes(message.bytes);
+      break;
     case "input":
+      writer.varint(message.accepted);
       writer.varint(message.position);
       writer.bytes(message.bytes);
       break;
@@ -87,8 +97,11 @@ function decodeBody(tag: number, reader: ByteReader): ConsoleMessage {
       return { kind: "notPrimary" };
     case tags.output:
       return { kind: "output", position: reader.varint(), bytes: reader.bytes(reader.remaining) };
-    case tags.input:
-      return { kind: "input", position: reader.varint(), bytes: reader.bytes(reader.remaining) };
+    case tags.input: {
+      const accepted = reader.varint();
+      const position = reader.varint();
+      return { kind: "input", accepted, position, bytes: reader.bytes(reader.remaining) };
+    }
     case tags.accepted:
       return { kind: "accepted", writer: reader.u32(), position: reader.varint() };
     default:

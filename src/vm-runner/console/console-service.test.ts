@@ -43,7 +43,7 @@ test("a runner that is not the primary shows nothing, takes nothing and says so"
   service.remember(printed(0, "secret"));
   for (const message of [
     { kind: "attach", writer: 1, position: null },
-    { kind: "input", position: 0, bytes: bytes("x") },
+    { kind: "input", position: 0, bytes: bytes("x"), accepted: 0 },
   ] as const) {
     const { connection, say } = connect();
     say(message);
@@ -70,8 +70,10 @@ test("what leaves goes to all who are attached, and an acceptance only to its wr
   const [one, two, silent] = [connect(), connect(), connect()];
   one.say({ kind: "attach", writer: 1, position: null });
   two.say({ kind: "attach", writer: 2, position: null });
-  one.say({ kind: "input", position: 0, bytes: bytes("a") });
-  expect(inputs).toEqual([{ kind: "console", writer: 1, position: 0, bytes: bytes("a") }]);
+  one.say({ kind: "input", position: 3, bytes: bytes("a"), accepted: 2 });
+  expect(inputs).toEqual([
+    { kind: "console", writer: 1, position: 3, bytes: bytes("a"), accepted: 2 },
+  ]);
   service.release(printed(0, "a"));
   service.release({ kind: "accepted", writer: 1, position: 1 });
   const output = { kind: "output", position: 0, bytes: bytes("a") };
@@ -115,7 +117,7 @@ test("a reader that left is told nothing more, and its place is free", () => {
 });
 
 test.each<[string, ConsoleMessage]>([
-  ["types before it attached", { kind: "input", position: 0, bytes: bytes("a") }],
+  ["types before it attached", { kind: "input", position: 0, bytes: bytes("a"), accepted: 0 }],
   ["says what only a runner says", { kind: "attached", position: 0 }],
 ])("a reader that %s breaks the protocol", (_, message) => {
   const { service, connect } = newService();

@@ -3,7 +3,7 @@
  * what is typed; on any other runner a reader is told so and tries the other half. A reader is a
  * connection that somebody else holds: a socket in a runner, a simulated one in the simulator.
  */
-import { heldConsoleBytesMax } from "../../shared/limits.ts";
+import { consoleReadersMax, heldConsoleBytesMax } from "../../shared/limits.ts";
 import {
   type ConsoleMessage,
   decodeConsoleMessage,
@@ -15,7 +15,6 @@ import { ConsoleHistory } from "./console-history.ts";
 
 /** A reader that does not read is hung up on, and may come back for what is kept. */
 const readerQueueBytesMax = 4 * 1024 * 1024;
-const readersMax = 64;
 
 /** The way to one reader: messages in order, until one side ends it. */
 export interface ReaderConnection {
@@ -85,7 +84,7 @@ export class ConsoleService {
   accept(connection: ReaderConnection): Reader {
     const reader: Reader = { connection, writer: null };
     this.#readers.add(reader);
-    if (this.#readers.size > readersMax) this.#dismiss(reader);
+    if (this.#readers.size > consoleReadersMax) this.#dismiss(reader);
     return reader;
   }
 
@@ -118,9 +117,10 @@ export class ConsoleService {
         this.#replay(reader, message.position);
         return;
       case "input": {
-        const { position, bytes } = message;
-        if (reader.writer === null) throw new ConsoleReaderError("console input before attach");
-        this.#options.onInput({ kind: "console", writer: reader.writer, position, bytes });
+        const { position, bytes, accepted } = message;
+        const { writer } = reader;
+        if (writer === null) throw new ConsoleReaderError("console input before attach");
+        this.#options.onInput({ kind: "console", writer, position, bytes, accepted });
         return;
       }
       default:

@@ -30,7 +30,7 @@ export interface Machine {
    * does not know (never seen, or forgotten among more than `limits.consoleWritersMax`).
    */
   writerPosition(writer: number): number;
-  /** Console bytes the guest can still be sent; an entry that brings more loses the rest. */
+  /** Console bytes the guest can still be sent; of an entry that brings more the rest is not taken. */
   readonly consoleInputRoom: number;
   /** The guest has asked for its personality and no start input has come: a shared boot ends here. */
   readonly awaitsPersonality: boolean;

@@ -212,10 +212,41 @@ test("whoever typed learns from the recorder, and only there, how much of it is 
   expect(backup.of("output").filter(({ output }) => output.kind === "accepted")).toEqual([]);
 });
 
-test("console bytes above the bound are dropped and the rest is delivered in pieces", async () => {
+test("typed bytes above the bound are refused, with all after them, and arrive when sent again", async () => {
   const primary = await recorder().turns(5);
-  primary.command(type("a".repeat(16 * 1024)), type("bbb"));
+  const [fits, above, after] = [type("a".repeat(8 * 1024)), type("bbb"), type("c")];
+  primary.command(fits, above, after);
   await primary.turns(3_000);
-  const read = primary.echoes.map(({ text }) => text).join("");
-  expect(read).toBe("a".repeat(16 * 1024));
+  const read = () => primary.echoes.map(({ text }) => text).join("");
+  expect(read()).toBe("a".repeat(8 * 1024));
+  await primary.command(after).turns(20);
+  await primary.command(above, after).turns(20);
+  expect(read()).toBe(`${"a".repeat(8 * 1024)}bbbc`);
+});
+
+test("who types again what the guest has is told so, and costs the log one byte", async () => {
+  const primary = recorder();
+  const typed = type("a long line that takes several entries");
+  await primary.command(typed).turns(50);
+  const told = () => primary.of("output").filter(({ output }) => output.kind === "accepted");
+  const [before, text] = [told().length, primary.echoes.map((echo) => echo.text).join("")];
+  await primary.command(typed).turns(50);
+  expect(told().slice(before)).toHaveLength(1);
+  expect(told().at(-1)?.output).toEqual(told()[before - 1]?.output);
+  expect(primary.echoes.map((echo) => echo.text).join("")).toBe(text);
+});
+
+test("what is typed before a backup is live arrives if it continues what the old primary took", async () => {
+  const primary = await recorder().command(type("abc")).turns(50);
+  await pause(primary);
+  const [lost, after] = [type("d"), type("e")];
+  for (const [commands, expected] of [
+    [[after], "abc"],
+    [[lost, after], "abcde"],
+  ] as const) {
+    const backup = new Rig();
+    backup.command(...commands, ...replay(primary.batches), { kind: "record", inputs: [] });
+    await backup.turns(200);
+    expect(backup.echoes.map(({ text }) => text).join("")).toBe(expected);
+  }
 });

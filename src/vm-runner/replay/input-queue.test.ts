@@ -1,6 +1,10 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { consoleInputBytesMax, consoleInputPerEntryBytes } from "../../shared/limits.ts";
+import {
+  consoleInputPerEntryBytes,
+  consoleWriterBytesMax,
+  consoleWritersMax,
+} from "../../shared/limits.ts";
 import { InputQueue } from "./input-queue.ts";
 import type { ConsoleInput } from "./log-entry.ts";
 
@@ -16,7 +20,7 @@ test("every byte comes out once, in order, with its position, whatever room the 
       const queue = new InputQueue();
       let position = 0;
       for (const bytes of texts) {
-        queue.push(typed(position, bytes));
+        queue.pushTyped(typed(position, bytes), 0);
         position += bytes.length;
       }
       const taken: number[] = [];
@@ -39,23 +43,94 @@ test("every byte comes out once, in order, with its position, whatever room the 
 
 test("a guest without room for console bytes is given none, and the queue waits", () => {
   const queue = new InputQueue();
-  queue.push(typed(0, Uint8Array.of(1)));
+  queue.pushTyped(typed(0, Uint8Array.of(1)), 0);
   expect(queue.hasInput(0)).toBe(false);
   expect(queue.take(0)).toEqual([]);
   expect(queue.hasInput(1)).toBe(true);
 });
 
-test("console bytes above the bound are dropped whole", () => {
+const ten = Uint8Array.from({ length: 10 }, (_, i) => i);
+const from = (position: number, end: number) => ten.subarray(position, end);
+
+/** All that the queue gives, as [position of the first byte, bytes]. */
+function drained(queue: InputQueue): [number, number[]][] {
+  const all: [number, number[]][] = [];
+  while (queue.hasInput(1)) {
+    for (const input of queue.take(16)) {
+      if (input.kind === "console") all.push([input.position, [...input.bytes]]);
+    }
+  }
+  return all;
+}
+
+test.each<[string, number, number, number | null, number, [number, number[]][]]>([
+  ["continues what the guest was given", 4, 6, 4, 0, [[4, [4, 5]]]],
+  ["overlaps what the guest was given", 2, 6, 4, 0, [[4, [4, 5]]]],
+  ["was given to the guest: its last byte is logged again", 1, 4, 4, 1, [[3, [3]]]],
+  ["comes after a gap", 5, 6, 4, 0, []],
+  ["is of a new writer", 0, 2, 0, 0, [[0, [0, 1]]]],
+  ["is of a new writer, after a gap", 2, 3, 0, 0, []],
+  ["is of a forgotten writer, where that was accepted", 4, 6, 0, 4, [[4, [4, 5]]]],
+  ["is of a forgotten writer, after a gap", 5, 6, 0, 4, []],
+  ["was accepted", 2, 4, 0, 4, []],
+  ["comes before anybody knows what the guest was given", 4, 6, null, 2, [[4, [4, 5]]]],
+  ["is empty", 4, 4, 4, 0, []],
+])("a piece that %s", (_, position, end, given, accepted, expected) => {
   const queue = new InputQueue();
-  queue.push(typed(0, new Uint8Array(consoleInputBytesMax)));
-  queue.push(typed(consoleInputBytesMax, Uint8Array.of(1)));
-  expect(queue.takeAll()).toHaveLength(1);
+  queue.pushTyped({ ...typed(position, from(position, end)), accepted }, given);
+  expect(drained(queue)).toEqual(expected);
 });
 
-test("control inputs keep their place among what is typed", () => {
+test.each<[string, number, number, number[]]>([
+  ["continues what waits", 6, 8, [4, 5, 6, 7]],
+  ["waits already", 4, 6, [4, 5]],
+  ["waits in part", 5, 8, [4, 5, 6, 7]],
+  ["begins before what waits", 2, 7, [4, 5, 6]],
+  ["comes after a gap", 7, 8, [4, 5]],
+])("behind bytes of its writer, a piece that %s", (_, position, end, expected) => {
   const queue = new InputQueue();
-  queue.push(typed(0, Uint8Array.of(1)));
+  queue.pushTyped(typed(4, from(4, 6)), 4);
+  queue.pushTyped(typed(position, from(position, end)), 4);
+  expect(drained(queue).flatMap(([, bytes]) => bytes)).toEqual(expected);
+});
+
+test("an entry has no more of an input than the log has: not what its writer knows", () => {
+  const queue = new InputQueue();
+  queue.pushTyped({ ...typed(4, from(4, 6)), accepted: 4 }, 4);
+  expect(queue.take(16)).toEqual([typed(4, from(4, 6))]);
+});
+
+test("each writer has room of its own; what is above it is refused whole, and comes again", () => {
+  const queue = new InputQueue();
+  for (let writer = 1; writer <= consoleWritersMax; writer++) {
+    queue.pushTyped(typed(0, new Uint8Array(consoleWriterBytesMax - 1), writer), 0);
+    queue.pushTyped(typed(consoleWriterBytesMax - 1, Uint8Array.of(1, 2), writer), 0);
+    queue.pushTyped(typed(consoleWriterBytesMax + 1, Uint8Array.of(3), writer), 0);
+  }
+  queue.pushTyped(typed(0, Uint8Array.of(1), consoleWritersMax + 1), 0);
+  const writers = queue.takeTyped().map(({ writer, bytes }) => [writer, bytes.length]);
+  const expected = Array.from({ length: consoleWritersMax }, (_, i) => {
+    return [i + 1, consoleWriterBytesMax - 1];
+  });
+  expect(writers).toEqual(expected);
+  queue.pushTyped(typed(0, Uint8Array.of(1), consoleWritersMax + 1), 0);
+  expect(drained(queue)).toEqual([[0, [1]]]);
+});
+
+test("a writer whose bytes were taken has room again", () => {
+  const queue = new InputQueue();
+  queue.pushTyped(typed(0, new Uint8Array(consoleWriterBytesMax)), 0);
+  queue.take(16);
+  queue.pushTyped(typed(consoleWriterBytesMax, new Uint8Array(16)), 16);
+  const taken = drained(queue).reduce((sum, [, bytes]) => sum + bytes.length, 0);
+  expect(taken).toBe(consoleWriterBytesMax);
+});
+
+test("a guest that does not read its console can be switched off: control inputs do not wait", () => {
+  const queue = new InputQueue();
+  queue.pushTyped(typed(0, Uint8Array.of(1)), 0);
   queue.push({ kind: "powerOff" });
-  queue.push(typed(1, Uint8Array.of(2)));
-  expect(queue.take(16).map(({ kind }) => kind)).toEqual(["console", "powerOff", "console"]);
+  expect(queue.hasInput(0)).toBe(true);
+  expect(queue.take(0)).toEqual([{ kind: "powerOff" }]);
+  expect(queue.take(16).map(({ kind }) => kind)).toEqual(["console"]);
 });

@@ -1,72 +1,112 @@
-/** Inputs that wait for the next entry, in order and bounded. */
+/**
+ * Inputs that wait for the next entry, in order and bounded. What a console writer typed is a
+ * stream: a piece that does not continue it is refused whole, since bytes after a gap would be
+ * taken for all that was typed. Whoever typed it sends it again, because it is not accepted.
+ */
 import { assert } from "../../shared/assert.ts";
-import { consoleInputBytesMax, consoleInputPerEntryBytes } from "../../shared/limits.ts";
+import {
+  consoleInputPerEntryBytes,
+  consoleWriterBytesMax,
+  consoleWritersMax,
+} from "../../shared/limits.ts";
 import { entryInputsMax } from "../logging-channel/codec.ts";
 import type { ConsoleInput, LogInput } from "./log-entry.ts";
 
 /** Inputs other than console bytes come from us, a few in the life of a VM. */
 const controlInputsMax = 64;
 
-export class InputQueue {
-  #inputs: LogInput[] = [];
-  #consoleBytes = 0;
+export type ControlInput = Exclude<LogInput, ConsoleInput>;
 
-  /**
-   * Console bytes above the bound are dropped: whoever typed them sends again what it does not
-   * find in the log.
-   */
-  push(input: LogInput): void {
-    if (input.kind === "console") {
-      if (input.bytes.length === 0) return;
-      if (this.#consoleBytes + input.bytes.length > consoleInputBytesMax) return;
-      this.#consoleBytes += input.bytes.length;
-    } else {
-      const controls = this.#inputs.filter(({ kind }) => kind !== "console").length;
-      assert(controls < controlInputsMax, `${controls} control inputs wait for an entry`);
-    }
-    this.#inputs.push(input);
+/** What of one writer is in the queue. */
+interface Waiting {
+  bytes: number;
+  /** Position after the last of them. */
+  end: number;
+}
+
+export class InputQueue {
+  #controls: ControlInput[] = [];
+  #typed: ConsoleInput[] = [];
+  readonly #writers = new Map<number, Waiting>();
+
+  push(input: ControlInput): void {
+    const waiting = this.#controls.length;
+    assert(waiting < controlInputsMax, `${waiting} control inputs wait for an entry`);
+    this.#controls.push(input);
   }
 
-  /** Empties the queue. */
-  takeAll(): readonly LogInput[] {
-    const all = this.#inputs;
-    this.#inputs = [];
-    this.#consoleBytes = 0;
+  /**
+   * Takes what is new of `input`, or refuses all of it: at a gap, and where too much waits.
+   * `given`: position after the last byte of this writer that the guest was given, 0 when it does
+   * not know the writer; null: nobody can say yet, so any position continues the stream.
+   */
+  pushTyped(input: ConsoleInput, given: number | null): void {
+    const { writer, position, bytes, accepted = 0 } = input;
+    const end = position + bytes.length;
+    const waiting = this.#writers.get(writer);
+    const before = given === null ? position : Math.max(given, accepted);
+    const next = waiting?.end ?? before;
+    if (position > next || end <= accepted || bytes.length === 0) return;
+    // Of bytes that the guest has, the last one is logged again: so its writer is told.
+    const first = Math.max(position, waiting === undefined ? Math.min(next, end - 1) : next);
+    const size = (waiting?.bytes ?? 0) + end - first;
+    if (end <= first || size > consoleWriterBytesMax) return;
+    if (waiting === undefined && this.#writers.size >= consoleWritersMax) return;
+    this.#writers.set(writer, { bytes: size, end });
+    this.#typed.push({ ...input, position: first, bytes: bytes.subarray(first - position) });
+  }
+
+  /** Empties the queue of what was typed, and gives it. */
+  takeTyped(): readonly ConsoleInput[] {
+    const all = this.#typed;
+    this.#typed = [];
+    this.#writers.clear();
     return all;
+  }
+
+  clear(): void {
+    this.#controls = [];
+    this.takeTyped();
   }
 
   /** Whether `take` would give something. */
   hasInput(consoleRoom: number): boolean {
-    const head = this.#inputs[0];
-    return head !== undefined && (head.kind !== "console" || consoleRoom > 0);
+    return this.#controls.length > 0 || (this.#typed.length > 0 && consoleRoom > 0);
   }
 
-  /** The inputs of one entry, for a guest whose console has room for so many bytes. */
+  /**
+   * The inputs of one entry, for a guest whose console has room for so many bytes. A guest that
+   * does not read can be switched off all the same: control inputs go before what was typed.
+   */
   take(consoleRoom: number): LogInput[] {
-    const taken: LogInput[] = [];
-    let room = Math.min(consoleRoom, consoleInputPerEntryBytes);
     // One place is left for the snapshot input that the recorder may add.
-    while (taken.length < entryInputsMax - 1) {
-      const head = this.#inputs[0];
-      if (head === undefined || (head.kind === "console" && room <= 0)) break;
-      if (head.kind === "console") {
-        const piece = this.#takeConsole(head, room);
-        room -= piece.bytes.length;
-        taken.push(piece);
-      } else {
-        taken.push(head);
-        this.#inputs.shift();
-      }
+    const placesMax = entryInputsMax - 1;
+    const taken: LogInput[] = this.#controls.splice(0, placesMax);
+    let room = Math.min(consoleRoom, consoleInputPerEntryBytes);
+    while (taken.length < placesMax && room > 0) {
+      const head = this.#typed[0];
+      if (head === undefined) break;
+      const piece = this.#takeConsole(head, room);
+      room -= piece.bytes.length;
+      taken.push(piece);
     }
     return taken;
   }
 
   #takeConsole(head: ConsoleInput, room: number): ConsoleInput {
-    const piece = { ...head, bytes: head.bytes.slice(0, room) };
-    const rest = head.bytes.slice(room);
-    if (rest.length === 0) this.#inputs.shift();
-    else this.#inputs[0] = { ...head, position: head.position + room, bytes: rest };
-    this.#consoleBytes -= piece.bytes.length;
-    return piece;
+    const { kind, writer, position } = head;
+    const bytes = head.bytes.slice(0, room);
+    const rest = head.bytes.subarray(room);
+    if (rest.length === 0) this.#typed.shift();
+    else this.#typed[0] = { ...head, position: position + room, bytes: rest };
+    this.#forget(writer, bytes.length);
+    return { kind, writer, position, bytes };
+  }
+
+  #forget(writer: number, bytes: number): void {
+    const waiting = this.#writers.get(writer);
+    assert(waiting !== undefined, `bytes of writer ${writer} wait that nobody has counted`);
+    waiting.bytes -= bytes;
+    if (waiting.bytes === 0) this.#writers.delete(writer);
   }
 }

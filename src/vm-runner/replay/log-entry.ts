@@ -28,6 +28,11 @@ export interface ConsoleInput {
   /** Position of the first byte in all that this writer ever typed: a resent byte is dropped. */
   readonly position: number;
   readonly bytes: Uint8Array;
+  /**
+   * Only on the way to the recorder, and not logged: the writer was told that everything below this
+   * position is in the log. So a writer that the guest has forgotten continues where it was.
+   */
+  readonly accepted?: number;
 }
 
 /** What makes this VM itself; always in entry 0 and nowhere else. */

@@ -48,6 +48,8 @@ export class Recorder {
   #steppedUs: number | null = null;
   #move: Move | null = null;
   #pauseWanted = false;
+  /** Not while another runner's entries are executed: nobody knows yet what the guest was given. */
+  #recording = false;
 
   constructor(execution: Execution, emit: Emit, newHash: () => IncrementalHash) {
     this.#execution = execution;
@@ -68,8 +70,9 @@ export class Recorder {
 
   /** Recording begins with entry `execution.next`, which carries `inputs`. */
   start(nowUs: number, inputs: readonly LogInput[]): void {
-    const waiting = this.#queue.takeAll();
-    for (const input of [...inputs, ...waiting]) this.#queue.push(input);
+    this.#recording = true;
+    const typed = this.#queue.takeTyped();
+    for (const input of [...inputs, ...typed]) this.input(input);
     this.pace.start(nowUs, this.#execution.timeUs);
     this.#sentUs = nowUs;
     this.#steppedUs = null;
@@ -79,7 +82,8 @@ export class Recorder {
   }
 
   input(input: LogInput): void {
-    this.#queue.push(input);
+    if (input.kind === "console") this.#queue.pushTyped(input, this.#givenOf(input.writer));
+    else this.#queue.push(input);
   }
 
   /** Stop at the next entry boundary. */
@@ -89,7 +93,8 @@ export class Recorder {
 
   /** Another runner records from here on. */
   stop(): void {
-    this.#queue.takeAll();
+    this.#recording = false;
+    this.#queue.clear();
     this.#snapshots.fail("another runner records now");
   }
 
@@ -258,6 +263,19 @@ export class Recorder {
     else this.#snapshots.fail(result.message);
     this.#flush(nowUs);
     return { kind: "run" };
+  }
+
+  /** Position after the last byte of `writer` that is in an entry; see `InputQueue.pushTyped`. */
+  #givenOf(writer: number): number | null {
+    if (!this.#recording) return null;
+    const given = this.#execution.machine.writerPosition(writer);
+    // An entry may wait for its step.
+    const inputs = this.#pending?.inputs ?? [];
+    const ends = inputs.map((input) => {
+      const own = input.kind === "console" && input.writer === writer;
+      return own ? input.position + input.bytes.length : 0;
+    });
+    return Math.max(given, ...ends);
   }
 
   #window(index: StepIndex): number | null {

@@ -49,12 +49,25 @@ test("the history is the end of what was printed, over the bound too", () => {
 test.each([
   ["sent twice", 0, "hello", "hello"],
   ["partly new", 3, "lo world", "hello world"],
-  ["a gap, whose bytes the writer gave up", 9, "later", "hellolater"],
-])("bytes %s reach the guest once", (_, position, text, expected) => {
+  ["new", 5, " world", "hello world"],
+  ["after a gap, of which it takes none", 9, "later", "hello"],
+])("bytes that are %s reach the guest once and in order", (_, position, text, expected) => {
   const device = new ConsoleDevice();
   type(device, 1, 0, "hello");
   type(device, 1, position, text);
+  expect(device.writerPosition(1)).toBe(expected.length);
   expect(read(device)).toBe(expected);
+});
+
+test("a writer that the guest has forgotten continues where it was", () => {
+  const device = new ConsoleDevice();
+  type(device, 1, 0, "hello");
+  for (let writer = 2; writer < 2 + consoleWritersMax; writer++) type(device, writer, 0, "x");
+  expect(device.writerPosition(1)).toBe(0);
+  type(device, 1, 5, " world");
+  type(device, 1, 5, " world");
+  expect(device.writerPosition(1)).toBe(11);
+  expect(read(device)).toBe(`hello${"x".repeat(consoleWritersMax)} world`);
 });
 
 test("a position counts for one writer only, and the oldest writer is forgotten", () => {
@@ -65,11 +78,18 @@ test("a position counts for one writer only, and the oldest writer is forgotten"
   expect(device.writerPosition(consoleWritersMax)).toBe(2);
 });
 
-test("input beyond the bound is lost, and no more than that", () => {
+test("input beyond the bound is not taken, and what comes after it waits for it", () => {
   const device = new ConsoleDevice();
-  type(device, 1, 0, "y".repeat(consoleInputBytesMax + 5));
+  const text = "y".repeat(consoleInputBytesMax + 5);
+  type(device, 1, 0, text);
   expect(device.port.room).toBe(0);
+  expect(device.writerPosition(1)).toBe(consoleInputBytesMax);
   expect(read(device)).toHaveLength(consoleInputBytesMax);
+  type(device, 1, text.length, "after");
+  expect(device.port.canFeed).toBe(false);
+  type(device, 1, 0, text);
+  type(device, 1, text.length, "after");
+  expect(read(device)).toBe("yyyyyafter");
 });
 
 test("a restored console continues in every respect, and saves the same bytes", () => {

@@ -29,10 +29,9 @@ export class ConsoleDevice {
   }
 
   input(input: ConsoleInput): void {
-    const fresh = this.#writers.take(input);
-    // A guest that does not read loses input as on a real line; the recorder avoids it by asking
-    // for the room before it makes an entry.
-    this.port.queue(fresh);
+    // What finds no room is not taken, and its writer sends it again; the recorder avoids it by
+    // asking for the room before it makes an entry.
+    this.port.queue(this.#writers.take(input, this.port.room));
   }
 
   writerPosition(writer: number): number {

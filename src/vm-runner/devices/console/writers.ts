@@ -1,22 +1,26 @@
 /**
  * How far the typing of each console writer was taken. A writer that reconnects after a failover
- * sends again what it is not sure of; what was taken before is dropped. The writers that typed
- * last are remembered, `consoleWritersMax` of them.
+ * sends again what it is not sure of; what was taken before is dropped, and nothing is taken after
+ * a gap. The writers that typed last are remembered, `consoleWritersMax` of them; one that was
+ * forgotten continues at the position of its next input.
  */
 import type { ByteReader, ByteWriter } from "../../../shared/bytes.ts";
 import { consoleWritersMax } from "../../../shared/limits.ts";
 import type { ConsoleInput } from "../../replay/log-entry.ts";
 
+const nothing = new Uint8Array(0);
+
 export class ConsoleWriters {
   /** Position after the last byte taken; in the order in which the writers typed last. */
   readonly #positions = new Map<number, number>();
 
-  /** The bytes of `input` that were not taken before; now they are. */
-  take(input: ConsoleInput): Uint8Array {
-    const known = this.position(input.writer);
-    const end = input.position + input.bytes.length;
-    this.#remember(input.writer, Math.max(known, end));
-    return input.bytes.subarray(Math.max(0, known - input.position));
+  /** The bytes of `input` that continue what was taken before, at most `room`; now they are taken. */
+  take(input: ConsoleInput, room: number): Uint8Array {
+    const known = this.#positions.get(input.writer) ?? input.position;
+    const fresh = this.#fresh(input, known).subarray(0, room);
+    const repeated = input.position + input.bytes.length <= known;
+    if (fresh.length > 0 || repeated) this.#remember(input.writer, known + fresh.length);
+    return fresh;
   }
 
   /** Position after the last byte taken from `writer`; 0 when it is not known. */
@@ -37,6 +41,11 @@ export class ConsoleWriters {
     for (let left = reader.varint(); left > 0; left--) {
       this.#remember(reader.u32(), reader.varint());
     }
+  }
+
+  #fresh(input: ConsoleInput, known: number): Uint8Array {
+    if (input.position > known) return nothing;
+    return input.bytes.subarray(known - input.position);
   }
 
   #remember(writer: number, position: number): void {
