@@ -11,6 +11,13 @@ export const failureTimeoutMs = 500;
 export const executionTimeoutMs = 3_000;
 /** How long a runner waits for the arbiter before it counts as giving no answer. */
 export const arbiterTimeoutMs = 1_000;
+/**
+ * A planned hand-over was granted: how long the old primary takes the new one's silence for its
+ * reading of the record, while heartbeats come.
+ */
+export const successorGraceMs = 2_500;
+/** A runner that was told to leave waits this long for somebody to hand over to. */
+export const successorWaitMs = 10_000;
 /** The executor shows a sign of life at least this often, even when the guest sleeps. */
 export const signOfLifeMs = 100;
 /** The executor closes a batch at the latest after this long. */
@@ -61,6 +68,10 @@ assert(
   "two lost heartbeats in a row must not look like a failure",
 );
 assert(failureTimeoutMs > 3 * signOfLifeMs, "a guest that sleeps must not look like a silent log");
+assert(
+  successorGraceMs > 2 * arbiterTimeoutMs,
+  "a new primary whose first look at the record gets no answer has time for another one",
+);
 assert(signOfLifeMs > batchIntervalMs, "a batch is a sign of life");
 assert(
   heldConsoleBytesMax < consoleHistoryBytes,

@@ -90,8 +90,8 @@ export class Story {
     await this.until("paired", () => this.world.paired);
   }
 
-  async untilEnded(node: Node): Promise<void> {
-    await this.until(`${node} ends`, () => this.world.at(node).exit !== null);
+  async untilEnded(node: Node, boundMs = waitMs): Promise<void> {
+    await this.until(`${node} ends`, () => this.world.at(node).exit !== null, boundMs);
   }
 
   /** `silent`: the computer dies, too, and nobody is told that its connections are gone. */

@@ -12,7 +12,10 @@ import {
 export interface PeerWatch {
   /** When the last authentic heartbeat came. */
   readonly heartbeatMs: number;
-  /** When the log last moved: a batch (seen by the backup), an acknowledgement (by the primary). */
+  /**
+   * When the log last moved: a batch (seen by the backup), an acknowledgement (by the primary). A
+   * time to come: silence counts from then on.
+   */
   readonly logMs: number;
   /** When the connection broke and was not yet made again; null while it stands. */
   readonly closedMs: number | null;
@@ -40,7 +43,7 @@ export function excuseStandstill(watch: PeerWatch, nowMs: number): PeerWatch {
   return {
     ...watch,
     heartbeatMs: nowMs,
-    logMs: nowMs,
+    logMs: Math.max(watch.logMs, nowMs),
     closedMs: watch.closedMs === null ? null : nowMs,
     executionMs: nowMs,
   };

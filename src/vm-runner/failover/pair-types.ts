@@ -144,7 +144,8 @@ export interface Allowance {
  * for the backup to execute everything (then `handover` is asked).
  */
 export type Leaving =
-  | { readonly kind: "waiting" }
+  /** With nobody there at `untilMs`, the VM is switched off. */
+  | { readonly kind: "waiting"; readonly untilMs: number }
   | { readonly kind: "pausing" }
   /** `next` is the first entry that will be the new primary's. */
   | { readonly kind: "draining"; readonly next: StepIndex }

@@ -2,6 +2,7 @@ import { expect, test } from "@jest/globals";
 import { plainScenario } from "../../../test/simulation/draw.ts";
 import type { Fate } from "../../../test/simulation/record-call.ts";
 import { pairedStory, type Story } from "../../../test/simulation/story.ts";
+import { successorWaitMs } from "../../shared/limits.ts";
 
 /** What an ending process said last may be lost with its connection; with this seed it is not. */
 const lastWordsArrive = 2;
@@ -54,6 +55,37 @@ test("the new primary learns of its role although its first look at the record f
   await handsOver(story);
 });
 
+test("a new primary whose first look at the record gets no answer is waited for", async () => {
+  const story = await pairedStory();
+  const { world } = story;
+  await story.run(100);
+  story.terminate("a");
+  await story.until("handed over", () => story.granted.at(-1) === "handover");
+  world.network.block("b", "arbiter");
+  const looks = story.reads.length;
+  await story.until("b looks", () => story.reads.length > looks);
+  await story.run(5);
+  world.network.unblock("b", "arbiter");
+  await story.untilAlive("b", 1_500);
+  await handsOver(story);
+  expect(story.granted).not.toContain("takeover");
+});
+
+test("who takes over again while it leaves waits for the other half, and hands over to it", async () => {
+  const story = await pairedStory();
+  const { world } = story;
+  await story.run(100);
+  story.terminate("a");
+  await story.until("handed over", () => story.granted.at(-1) === "handover");
+  world.at("b").crash();
+  await story.untilAlive("a", 2_000);
+  await story.run(2_000);
+  world.start("b");
+  await story.untilAlive("b", 2_000);
+  await story.until("a has left", () => world.at("a").exit?.reason === "stopped");
+  expect(story.granted).not.toContain("stop");
+});
+
 test("news of the record that come while it is being read are not forgotten", async () => {
   const story = await pairedStory();
   const { world } = story;
@@ -97,7 +129,7 @@ test.each(moments)(
     story.terminate("a");
     await story.until(moment, () => isSo(story));
     story.crash("b");
-    await story.run(3_000);
+    await story.run(successorWaitMs + 3_000);
     // Then 'alone' was on its way, and names the dead one: the operator's restart is for that.
     const settled = moment === "the new primary knows" || moment === "'alone' is granted";
     expect(world.record.primary).toBe(settled ? "b1" : null);
@@ -110,7 +142,7 @@ test("told to leave with nobody to hand over to, the primary switches the guest 
   const { world } = story;
   story.crash("b");
   story.terminate("a");
-  await story.untilEnded("a");
+  await story.untilEnded("a", successorWaitMs + 3_000);
   expect(world.record).toMatchObject({ primary: null, backup: null });
 });
 

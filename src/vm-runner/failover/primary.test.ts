@@ -14,6 +14,7 @@ import {
   recorded,
   stateOf,
 } from "../../../test/pair-states.ts";
+import { successorWaitMs } from "../../shared/limits.ts";
 import type { RecordRequest, VmRecord } from "../../shared/protocol/record.ts";
 import type { Leaving, PairInput, Primary } from "./pair-types.ts";
 import { possibleBackups, type RunnerRequest } from "./record-view.ts";
@@ -186,7 +187,9 @@ test("a hand-over whose backup dies is given up, and the guest goes on until it 
   const role = { ...having("lost"), leaving: { kind: "draining", next: 10 } } as const;
   const again = after(role, paired, tick, answered("alone", record(5, me)));
   expect(again.commands).toEqual(["record"]);
-  expect(again.step([tick]).of("executor").at(-1)?.command).toMatchObject({
+  expect(again.step([tick], nowMs + successorWaitMs - 1).commands).toEqual(["record"]);
+  const late = again.step([tick], nowMs + successorWaitMs);
+  expect(late.of("executor").at(-1)?.command).toMatchObject({
     kind: "input",
     input: { kind: "powerOff" },
   });

@@ -17,7 +17,7 @@ import {
 } from "./primary-follower.ts";
 import type { RunnerRequest } from "./record-view.ts";
 import { releaseAllowed } from "./release.ts";
-import { followSuccessor } from "./roles.ts";
+import { followSuccessor, waitForSuccessor } from "./roles.ts";
 import type { Turn } from "./turn.ts";
 
 export function onPrimaryInput(
@@ -47,7 +47,7 @@ export function onPrimaryInput(
       return state;
     case "terminate":
       return role.leaving === null
-        ? withPrimary(state, { ...role, leaving: { kind: "waiting" } })
+        ? withPrimary(state, { ...role, leaving: { kind: "waiting", untilMs: turn.nowMs } })
         : state;
     case "dialled":
       turn.hangUp(input.link);
@@ -141,12 +141,13 @@ function continueLeaving(role: Primary, turn: Turn): Primary {
         turn.command({ kind: "pause" });
         return { ...role, leaving: { kind: "pausing" } };
       }
-      if (follower === null) turn.command({ kind: "input", input: { kind: "powerOff" } });
-      return follower === null ? { ...role, leaving: { kind: "poweringOff" } } : role;
+      if (follower !== null || turn.nowMs < role.leaving.untilMs) return role;
+      turn.command({ kind: "input", input: { kind: "powerOff" } });
+      return { ...role, leaving: { kind: "poweringOff" } };
     case "draining":
       if (follower !== null) return role;
       turn.command({ kind: "record", inputs: [] });
-      return { ...role, leaving: { kind: "waiting" } };
+      return { ...role, leaving: waitForSuccessor(turn) };
     case "pausing":
     case "poweringOff":
       return role;

@@ -1,5 +1,6 @@
 /** The changes of role: each makes the new role's state from the old one's. */
 import { unreachable } from "../../shared/assert.ts";
+import { successorGraceMs, successorWaitMs } from "../../shared/limits.ts";
 import type { Nonce } from "../../shared/protocol/record.ts";
 import { emptyLog } from "../logging-channel/log-buffer.ts";
 import type { ChannelMessage } from "../logging-channel/messages.ts";
@@ -9,6 +10,7 @@ import type {
   Candidate,
   Follower,
   FollowerOfMine,
+  Leaving,
   PairState,
   Primary,
   TakingOver,
@@ -108,7 +110,7 @@ export function becomePrimary(state: PairState, how: Succession, turn: Turn): Pa
     logFull: false,
     nextTransfer: 1,
     snapshotAsked: null,
-    leaving: how.kind === "tookOver" && how.from.leaving ? { kind: "waiting" } : null,
+    leaving: how.kind === "tookOver" && how.from.leaving ? waitForSuccessor(turn) : null,
     poweredOff: poweredOff ? received : null,
     takeover: takeoverOf(how, turn.nowMs),
   };
@@ -136,7 +138,11 @@ export function followSuccessor(
     kind: "follower",
     primary,
     link,
-    watch: { ...newWatch(turn.nowMs), closedMs: link === null ? turn.nowMs : null },
+    watch: {
+      ...newWatch(turn.nowMs),
+      logMs: turn.nowMs + successorGraceMs,
+      closedMs: link === null ? turn.nowMs : null,
+    },
     received: next - 1,
     executed: next - 1,
     executedUs: role.timeUs,
@@ -151,6 +157,11 @@ export function followSuccessor(
     leaving: true,
   };
   return { ...state, role: successor };
+}
+
+/** There was another half a moment ago: it comes back. */
+export function waitForSuccessor(turn: Turn): Leaving {
+  return { kind: "waiting", untilMs: turn.nowMs + successorWaitMs };
 }
 
 function oldPrimary(from: Follower, nowMs: number): FollowerOfMine {
