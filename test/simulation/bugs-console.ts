@@ -1,6 +1,13 @@
 /** Deliberate bugs on the way between the guest's console and who reads and types there. */
 import type { Bug } from "./bugs.ts";
 
+/** So that a few clients are enough to have some of their input refused. */
+const littleRoom = {
+  file: "src/vm-runner/replay/input-queue.ts",
+  find: "size > consoleWriterBytesMax",
+  replace: "size > 5_000",
+} as const;
+
 export const consoleBugs: readonly Bug[] = [
   {
     name: "a reader goes on one byte too far after a reconnect",
@@ -22,8 +29,8 @@ export const consoleBugs: readonly Bug[] = [
     why: "what is typed arrives once, also across a failover",
     edits: [
       {
-        file: "src/cli/console/console-session.ts",
-        find: "this.#input.resendFromAccepted();",
+        file: "src/cli/console/pending-input.ts",
+        find: "this.#sent = this.#accepted;",
         replace: "",
       },
     ],
@@ -51,6 +58,39 @@ export const consoleBugs: readonly Bug[] = [
         file: "src/vm-runner/devices/console/writers.ts",
         find: "return input.bytes.subarray(known - input.position);",
         replace: "return input.bytes;",
+      },
+    ],
+    caughtBy: ["consistency after failover", "progress", "fail-stop"],
+    seedsMax: 200,
+  },
+  {
+    name: "what is refused is typed again only after a reconnect",
+    why: "what is typed arrives once, however much it is",
+    edits: [
+      littleRoom,
+      {
+        file: "src/cli/console/console-session.ts",
+        find: "if (!stands) return;",
+        replace: "return;",
+      },
+    ],
+    caughtBy: ["progress"],
+    seedsMax: 200,
+  },
+  {
+    name: "input is taken after a gap",
+    why: "what is told to be accepted is in the log",
+    edits: [
+      littleRoom,
+      {
+        file: "src/vm-runner/replay/input-queue.ts",
+        find: "if (position > next || end",
+        replace: "if (end",
+      },
+      {
+        file: "src/vm-runner/devices/console/writers.ts",
+        find: "if (input.position > known) return nothing;",
+        replace: "if (input.position > known) return input.bytes;",
       },
     ],
     caughtBy: ["consistency after failover", "progress", "fail-stop"],
