@@ -173,10 +173,16 @@ const themes: readonly (readonly Kind[])[] = [
   ["stall", "burst", "slow"],
 ];
 
+/** What ends the VM for good, and the run with it. */
+function drawEnds(random: Random): readonly Kind[] {
+  const drawn = random();
+  return drawn < 0.04 ? ["power off"] : drawn < 0.06 ? ["trap"] : [];
+}
+
 function enabledKinds(random: Random, store: StoreShape["kind"]): readonly Kind[] {
   if (random() < 0.4) return pick(random, themes);
   const own: readonly Kind[] = store === "file" ? ["arbiter crash"] : ["lease conflict"];
-  const all = [...everywhere, ...own, ...(random() < 0.05 ? ["power off" as const] : [])];
+  const all = [...everywhere, ...own, ...drawEnds(random)];
   const share = 0.15 + 0.5 * random();
   const enabled = all.filter(() => random() < share);
   return enabled.length > 0 ? enabled : [pick(random, all)];
@@ -201,6 +207,7 @@ function drawFault(random: Random, kind: Kind, nodes: readonly Node[], arbiters:
     }
     case "terminate":
       return { kind, node, restartMs };
+    case "trap":
     case "power off":
     case "record gone":
       return { kind };

@@ -24,6 +24,8 @@ export function faultInWords(fault: Fault): string {
       return `${fault.node} ${death(fault.silent)} ${fault.when} its effect ${fault.nth} from now, ${again(fault.restartMs)}`;
     case "terminate":
       return `${fault.node} is told to leave (SIGTERM), ${again(fault.restartMs)}`;
+    case "trap":
+      return "the guest divides by zero";
     case "power off":
       return "the user switches the VM off";
     case "freeze":

@@ -125,6 +125,10 @@ export class Faults {
       case "record gone":
         this.#strikeRecord(fault);
         return;
+      case "trap":
+        this.#told(fault);
+        this.#world.clients[0]?.type("T");
+        return;
       case "burst":
         this.#told(fault);
         for (let i = 0; i < fault.times; i++) this.#world.clients[0]?.type("B");

@@ -90,6 +90,8 @@ export type Fault = { readonly atMs: number } & (
   /** SIGTERM: leaves, if it can without a gap. */
   | { readonly kind: "terminate"; readonly node: Node; readonly restartMs: number | null }
   | { readonly kind: "power off" }
+  /** The guest does something that its processor refuses: both halves stop, the VM is lost. */
+  | { readonly kind: "trap" }
   /** The whole process stands still, then goes on with its old state. */
   | { readonly kind: "freeze"; readonly node: Node; readonly forMs: number }
   /** The same before or after performing the n-th effect from `atMs` on: in the middle of a turn. */

@@ -50,7 +50,7 @@ export class Story {
    */
   constructor(different: Partial<Scenario> = {}, watches: (checker: Checker) => boolean = all) {
     const scenario = { ...plainScenario, clients: 1, ...different };
-    this.#checkers = allCheckers(scenario.guest).filter(watches);
+    this.#checkers = allCheckers(scenario).filter(watches);
     this.world = new World(scenario, { onEvent: (event) => this.#observe(event) });
     this.world.arbiters.create();
     const [client] = this.world.clients;

@@ -1,6 +1,6 @@
 /** The checkers of one run. */
 import { SimulatedMachine } from "../machine.ts";
-import type { GuestShape } from "../scenario.ts";
+import type { Scenario } from "../scenario.ts";
 import { BoundsChecker } from "./bounds.ts";
 import type { Checker } from "./checker.ts";
 import { ConsistencyChecker } from "./consistency-after-failover.ts";
@@ -12,8 +12,8 @@ import { ReplayChecker } from "./replay.ts";
 import { SingleLifeChecker } from "./single-life.ts";
 import { Survivor } from "./survivor.ts";
 
-/** New ones: each has seen nothing. `guest`: of the machines in this run. */
-export function allCheckers(guest: GuestShape): Checker[] {
+/** New ones: each has seen nothing. */
+export function allCheckers({ guest, patientDeath }: Scenario): Checker[] {
   const tree = new LogTree();
   const survivor = new Survivor(tree);
   return [
@@ -22,7 +22,7 @@ export function allCheckers(guest: GuestShape): Checker[] {
     new SingleLifeChecker(),
     new ConsistencyChecker(tree, survivor),
     new LinearizableRecord(),
-    new ProgressChecker(),
+    new ProgressChecker(patientDeath),
     new BoundsChecker(),
   ];
 }

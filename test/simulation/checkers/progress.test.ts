@@ -165,6 +165,22 @@ test.each<[string, readonly Happening[], Partial<Outcome>, string]>([
   expect(() => audit(new ProgressChecker(), history, end)).toThrow(message);
 });
 
+test.each(["lost", "switched off"] as const)(
+  "patient deaths never cost the VM: %s is a violation",
+  (ending) => {
+    const left = [...paired, terminate("b"), ended("b1", "stopped"), ended("a1", null)];
+    const off = [...left, granted(3, null)];
+    const history = ending === "lost" ? left : off;
+    const end = {
+      ending,
+      record: ending === "lost" ? record(2, "a1", "b1") : record(3, null),
+      alive: [],
+    };
+    expect(() => audit(new ProgressChecker(false), history, end)).not.toThrow();
+    expect(() => audit(new ProgressChecker(true), history, end)).toThrow("the VM is");
+  },
+);
+
 test.each<[string, readonly Happening[], string]>([
   ["finds no record", [ended("a1", "no record")], 'a1 gave up with "no record": bye'],
   [

@@ -15,6 +15,7 @@ const powerOffCharacter = "P".charCodeAt(0);
 const trapCharacter = "T".charCodeAt(0);
 
 export class ProgressChecker implements Checker {
+  readonly #patient: boolean;
   #record: VmRecord | null = null;
   #calmMs: number | null = null;
   #nowMs = 0;
@@ -34,6 +35,11 @@ export class ProgressChecker implements Checker {
   readonly #calls = new Map<number, Nonce>();
   /** The newest record that each process was told of. */
   readonly #told = new Map<Nonce, VmRecord>();
+
+  /** `patient`: processes end only while the pair is complete, which must never cost the VM. */
+  constructor(patient = false) {
+    this.#patient = patient;
+  }
 
   observe(event: SimEvent): void {
     this.#nowMs = event.atMs;
@@ -93,7 +99,7 @@ export class ProgressChecker implements Checker {
         if (outcome.record.primary !== null) {
           return `switched off, and the record names ${outcome.record.primary} as primary`;
         }
-        if (this.#offWanted || this.#anyTerminated) return null;
+        if (this.#offWanted || (this.#anyTerminated && !this.#patient)) return null;
         return "the VM is switched off, and nobody wanted it off";
       case "lost":
         return this.#wronglyLost(outcome);
@@ -112,6 +118,9 @@ export class ProgressChecker implements Checker {
   #wronglyLost({ record, alive }: Outcome): string | null {
     const named = [record.primary, record.backup].filter((nonce) => nonce !== null);
     if (named.length === 0) return "the VM is lost, and the record names nobody";
+    if (this.#patient && !this.#trapTyped) {
+      return "the VM is lost, and nobody died but while the pair was complete";
+    }
     for (const process of named) {
       if (alive.includes(process)) return `the VM is lost, and ${process}, which is named, lives`;
       const ended = this.#ended.get(process);
