@@ -9,7 +9,7 @@ const pieceBytesMax = 4 * 1024;
 /** Above this, whoever types must wait. */
 const roomBytes = 64 * 1024;
 
-export interface Piece {
+interface Piece {
   readonly position: number;
   readonly bytes: Uint8Array;
   /** How far the typing was accepted when this was sent. */

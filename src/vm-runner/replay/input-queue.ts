@@ -15,7 +15,7 @@ import type { ConsoleInput, LogInput } from "./log-entry.ts";
 /** Inputs other than console bytes come from us, a few in the life of a VM. */
 const controlInputsMax = 64;
 
-export type ControlInput = Exclude<LogInput, ConsoleInput>;
+type ControlInput = Exclude<LogInput, ConsoleInput>;
 
 /** What of one writer is in the queue. */
 interface Waiting {
