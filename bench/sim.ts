@@ -1,6 +1,6 @@
 /** How many short runs of the simulator, one failover each, two cores do in a minute. */
 
-import { runSeeds } from "../test/simulation/workers.ts";
+import { runSeeds } from "../test/simulation/command/workers.ts";
 import type { BenchOptions } from "./options.ts";
 import { type Row, row } from "./report.ts";
 

@@ -8,9 +8,9 @@ import type {
   ExecutorEvent,
 } from "../src/vm-runner/replay/executor-protocol.ts";
 import type { LogInput } from "../src/vm-runner/replay/log-entry.ts";
-import { type Echo, parseConsole } from "./simulation/echoes.ts";
-import { newTarget, SimulatedMachine } from "./simulation/machine.ts";
-import { newSha256 } from "./simulation/sha256.ts";
+import { type Echo, parseConsole } from "./simulation/machine/echoes.ts";
+import { newTarget, SimulatedMachine } from "./simulation/machine/machine.ts";
+import { newSha256 } from "./simulation/machine/sha256.ts";
 
 export const start: LogInput = {
   kind: "start",

@@ -3,7 +3,6 @@
  * not drowned by common ones and each pair of kinds meets now and then.
  */
 import type { Node } from "./events.ts";
-import { below, pick, type Random, randomOf } from "./random.ts";
 import {
   type ClockShape,
   type Fault,
@@ -12,6 +11,7 @@ import {
   type Scenario,
   type StoreShape,
 } from "./scenario.ts";
+import { below, pick, type Random, randomOf } from "./world/random.ts";
 
 type Kind = Fault["kind"];
 type Paste = Extract<Body, { readonly kind: "paste" }>;

@@ -3,9 +3,9 @@
  * bug was caught); 1: a violation (or a bug was not caught); 2: the options make no sense.
  */
 import os from "node:os";
-import { hunt, huntAll, huntInWords, huntsJson, huntTable } from "./bug-hunt.ts";
-import { withCoverage } from "./core-coverage.ts";
-import { type Command, OptionError, parseCommand, usage } from "./options.ts";
+import { hunt, huntAll, huntInWords, huntsJson, huntTable } from "./bugs/bug-hunt.ts";
+import { withCoverage } from "./command/core-coverage.ts";
+import { type Command, OptionError, parseCommand, usage } from "./command/options.ts";
 import {
   coverageTable,
   failureInWords,
@@ -14,12 +14,12 @@ import {
   resultInWords,
   shrunkInWords,
   table,
-} from "./report.ts";
-import { shrink } from "./shrink.ts";
-import { loadSimulator, textOf } from "./simulator.ts";
-import { addResult, emptyTally, inOrder, type Tally, tallyJson } from "./tally.ts";
-import { traceLine } from "./trace.ts";
-import { runSeeds } from "./workers.ts";
+} from "./command/report.ts";
+import { shrink } from "./command/shrink.ts";
+import { loadSimulator, textOf } from "./command/simulator.ts";
+import { addResult, emptyTally, inOrder, type Tally, tallyJson } from "./command/tally.ts";
+import { traceLine } from "./command/trace.ts";
+import { runSeeds } from "./command/workers.ts";
 
 const badOptionsCode = 2;
 /** Of more failing seeds than this the first ones tell enough. */

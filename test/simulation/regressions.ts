@@ -3,7 +3,7 @@
  * A seed stands for its scenario only while `draw.ts` draws the same: when that changes, look for a
  * seed that finds the old bug again (put the bug back, run `--seeds`), or drop the entry.
  */
-import type { Shape } from "./options.ts";
+import type { Shape } from "./command/options.ts";
 
 export interface Regression {
   readonly seed: number;

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "@jest/globals";
-import { bugs } from "./bugs.ts";
+import { bugs } from "./bugs/bugs.ts";
 import { regressions } from "./regressions.ts";
 
 const program = fileURLToPath(new URL("./main.ts", import.meta.url));

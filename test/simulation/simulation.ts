@@ -6,10 +6,10 @@ import { allCheckers } from "./checkers/all.ts";
 import { type Checker, type CheckerName, type Outcome, Violation } from "./checkers/checker.ts";
 import { Coverage } from "./coverage.ts";
 import type { Node, SimEvent } from "./events.ts";
-import { Faults } from "./faults.ts";
 import type { RunResult, RunScenario } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
-import { World } from "./world.ts";
+import { Faults } from "./world/faults.ts";
+import { World } from "./world/world.ts";
 
 /** A process that ended by itself is started anew after this. */
 const restartMs = 120;

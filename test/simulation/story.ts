@@ -10,13 +10,13 @@ import type { ChannelMessage } from "../../src/vm-runner/logging-channel/message
 import { allCheckers } from "./checkers/all.ts";
 import { type Checker, Violation } from "./checkers/checker.ts";
 import { sameRecord, specified } from "./checkers/record-specification.ts";
-import type { SimulatedClient } from "./client.ts";
 import { plainScenario } from "./draw.ts";
 import type { Happening, Node, SimEvent } from "./events.ts";
-import type { Fate } from "./record-call.ts";
-import type { SimulatedRunner } from "./runner.ts";
+import type { Fate } from "./record/record-call.ts";
 import type { Fault, Scenario } from "./scenario.ts";
-import { World } from "./world.ts";
+import type { SimulatedClient } from "./world/client.ts";
+import type { SimulatedRunner } from "./world/runner.ts";
+import { World } from "./world/world.ts";
 
 /** How long a story waits for what it says comes next. */
 const waitMs = 5_000;

@@ -1,8 +1,8 @@
 import { expect, test } from "@jest/globals";
 import { ProgressChecker } from "../../../test/simulation/checkers/progress.ts";
-import type { Fate } from "../../../test/simulation/record-call.ts";
+import type { Fate } from "../../../test/simulation/record/record-call.ts";
 import { pairedStory, Story } from "../../../test/simulation/story.ts";
-import { turnMs } from "../../../test/simulation/vm-thread.ts";
+import { turnMs } from "../../../test/simulation/world/vm-thread.ts";
 import type { RunnerRequest } from "./record-view.ts";
 
 test("of two runners that race for the first start one lives and the other is its backup", async () => {

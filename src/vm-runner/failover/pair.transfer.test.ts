@@ -1,8 +1,8 @@
 import { expect, test } from "@jest/globals";
 import { plainScenario } from "../../../test/simulation/draw.ts";
-import type { SimulatedRunner } from "../../../test/simulation/runner.ts";
 import { aloneStory, type Story } from "../../../test/simulation/story.ts";
-import { turnMs } from "../../../test/simulation/vm-thread.ts";
+import type { SimulatedRunner } from "../../../test/simulation/world/runner.ts";
+import { turnMs } from "../../../test/simulation/world/vm-thread.ts";
 import type { FollowerPhase } from "./pair-types.ts";
 
 /** A primary that lives alone, with a guest whose snapshot takes some chunks. */

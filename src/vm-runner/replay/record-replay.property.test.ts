@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { pause, Rig, recorder, replay, replayed, start, type } from "../../../test/executor-rig.ts";
-import { SimulatedMachine } from "../../../test/simulation/machine.ts";
+import { SimulatedMachine } from "../../../test/simulation/machine/machine.ts";
 import type { ExecutorCommand } from "./executor-protocol.ts";
 
 type Action =

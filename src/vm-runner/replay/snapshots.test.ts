@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { pause, Rig, recorder, replayed, type } from "../../../test/executor-rig.ts";
-import { SimulatedMachine } from "../../../test/simulation/machine.ts";
+import { SimulatedMachine } from "../../../test/simulation/machine/machine.ts";
 import { snapshotChunkBytes } from "../../shared/limits.ts";
 import { decodeBatch } from "../logging-channel/codec.ts";
 import type { ExecutorEvent } from "./executor-protocol.ts";

@@ -1,5 +1,5 @@
 /** The checkers of one run. */
-import { SimulatedMachine } from "../machine.ts";
+import { SimulatedMachine } from "../machine/machine.ts";
 import type { Scenario } from "../scenario.ts";
 import { BoundsChecker } from "./bounds.ts";
 import type { Checker } from "./checker.ts";

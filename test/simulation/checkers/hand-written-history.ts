@@ -17,7 +17,7 @@ export interface StepShape {
   readonly fingerprint?: number;
 }
 
-export function step(shape: StepShape): ExecutedStep {
+function step(shape: StepShape): ExecutedStep {
   const { index, text = "", position = 0, inputs = [], branch = 0 } = shape;
   const { parent = index === 0 ? 0 : 10 * index + branch, fingerprint = 7 * index } = shape;
   const outputs = text === "" ? [] : [{ kind: "console" as const, position, bytes: bytes(text) }];
@@ -25,7 +25,7 @@ export function step(shape: StepShape): ExecutedStep {
   return { entry, chain: chainOf(index, branch), parent, fingerprint, outputs };
 }
 
-export const chainOf = (index: number, branch = 0) => 10 * (index + 1) + branch;
+const chainOf = (index: number, branch = 0) => 10 * (index + 1) + branch;
 
 export const executed = (process: Nonce, shape: StepShape): Happening => ({
   kind: "executed",

@@ -2,7 +2,7 @@
  * Each writer is a stream like TCP: the simulated guest echoes all that it reads, so the echoes must
  * be exactly what was typed, from the first byte on, in order, nothing lost and nothing twice.
  */
-import { parseConsole } from "../echoes.ts";
+import { parseConsole } from "../machine/echoes.ts";
 import { Violation } from "./checker.ts";
 
 interface Writer {

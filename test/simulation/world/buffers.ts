@@ -1,0 +1,50 @@
+/** How full the buffers of a runner are, against what each may hold at most. */
+import { consoleHistoryBytes } from "../../../src/shared/limits.ts";
+import type { PairState } from "../../../src/vm-runner/failover/pair-types.ts";
+import type { Happening } from "../events.ts";
+
+/** What the entries may add by which the recorder is ahead when it hears that the log is full. */
+const overshootBytes = 4 * 1024;
+
+interface Fill {
+  readonly buffer: string;
+  readonly size: number;
+  readonly limit: number;
+}
+
+/** Tells of every buffer that is fuller than it ever was, in steps of an eighth of its limit. */
+export function reportBuffers(
+  runner: { readonly nonce: string; readonly state: PairState },
+  known: Map<string, number>,
+  world: { emit(happening: Happening): void },
+): void {
+  for (const { buffer, size, limit } of fillsOf(runner.state)) {
+    const before = known.get(buffer) ?? 0;
+    if (size <= limit ? size < before + limit / 8 : size <= before) continue;
+    known.set(buffer, size);
+    world.emit({ kind: "buffer", process: runner.nonce, buffer, size, limit });
+  }
+}
+
+function fillsOf({ role, config }: PairState): readonly Fill[] {
+  const { logBufferBytesMax, unacknowledgedEntriesMax, transferLogBytesMax } = config.bounds;
+  const { recorderAheadEntriesMax } = config.bounds;
+  if (role.kind === "follower" && role.machine.kind === "restoring") {
+    const size = role.machine.waitingBytes;
+    return [{ buffer: "log of a candidate", size, limit: transferLogBytesMax }];
+  }
+  if (role.kind !== "primary") return [];
+  const { log, hold, follower } = role;
+  const transferring = follower !== null && isTransfer(follower.phase.kind);
+  const entries = log.batches.length === 0 ? 0 : log.next - (log.batches[0]?.first ?? 0);
+  const bytesMax = transferring ? transferLogBytesMax : logBufferBytesMax;
+  const held = { buffer: "held outputs", size: hold.heldBytes, limit: consoleHistoryBytes };
+  const kept = { buffer: "log", size: log.bytes, limit: bytesMax + overshootBytes };
+  if (transferring) return [held, kept];
+  const limit = unacknowledgedEntriesMax + recorderAheadEntriesMax;
+  return [held, kept, { buffer: "unacknowledged entries", size: entries, limit }];
+}
+
+function isTransfer(phase: string): boolean {
+  return phase === "snapshot" || phase === "streaming" || phase === "catchingUp";
+}
