@@ -20,6 +20,7 @@ import { loadSimulator, textOf } from "./command/simulator.ts";
 import { addResult, emptyTally, inOrder, type Tally, tallyJson } from "./command/tally.ts";
 import { traceLine } from "./command/trace.ts";
 import { runSeeds } from "./command/workers.ts";
+import { regressions } from "./regressions.ts";
 
 const badOptionsCode = 2;
 /** Of more failing seeds than this the first ones tell enough. */
@@ -87,9 +88,10 @@ async function showFailures(tally: Tally, { shape }: Seeds): Promise<void> {
 }
 
 async function oneSeed(command: Extract<Command, { kind: "seed" }>): Promise<number> {
-  const { seed, shape, trace, json, bug } = command;
+  const { seed, regression, shape, trace, json, bug } = command;
   const simulator = await loadSimulator(bug);
-  let scenario = simulator.scenarioOf(seed, shape);
+  const known = regression === null ? undefined : regressions[regression - 1]?.scenario;
+  let scenario = known ?? simulator.scenarioOf(seed, shape);
   if (command.shrunk) {
     const { violation } = await simulator.run(scenario);
     const shrunk = violation && (await shrink(scenario, violation.checker, simulator.run));

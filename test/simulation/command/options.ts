@@ -1,6 +1,7 @@
 /** What the command is told: `npm run sim -- [options]`. Bad options are one clear sentence. */
 import { parseArgs } from "node:util";
 import { type Bug, bugs } from "../bugs/bugs.ts";
+import { regressions } from "../regressions.ts";
 
 export type Shape = "full" | "short";
 
@@ -17,10 +18,11 @@ export type Command =
       readonly json: boolean;
       readonly bug: Bug | null;
     }
-  /** One seed, looked at closely. */
+  /** One scenario, looked at closely: of a seed, or of a regression (counted from 1). */
   | {
       readonly kind: "seed";
       readonly seed: number;
+      readonly regression: number | null;
       readonly shape: Shape;
       readonly trace: boolean;
       readonly shrunk: boolean;
@@ -44,6 +46,7 @@ export const usage = `usage: npm run sim -- [options]
   --seed N          run this one seed
     --trace         print every event, one a line (docs/testing.md explains the columns)
     --shrunk        look for a smaller scenario that fails in the same way, and run that
+  --regression N    run the N-th scenario of regressions.ts; --trace and --shrunk as for a seed
   --bug NAME        with this deliberate bug in the code
   --coverage        run the seeds in one thread, and tell which lines of the cores never ran
   --bugs            run every deliberate bug until it is caught, and print the table
@@ -74,13 +77,17 @@ export function parseCommand(args: readonly string[], cores: number): Command {
   }
   const bug = bugNamed(values.bug);
   const shape = shapeOf(values.shape) ?? bug?.shape ?? "full";
+  const regression = whole("--regression", values.regression, regressions.length);
   const seed = whole("--seed", values.seed, seedMax);
-  if (seed === null) return { ...seedsOf(values, bug), shape, workers, json, bug };
-  only("--seed", values, ["seed", "trace", "shrunk", "json", "shape", "bug"]);
+  if (seed === null && regression === null)
+    return { ...seedsOf(values, bug), shape, workers, json, bug };
+  const option = seed === null ? "regression" : "seed";
+  only(`--${option}`, values, [option, "trace", "shrunk", "json", "shape", "bug"]);
   if (json && values.trace) {
     throw new OptionError("--json and --trace both want standard output; give one of them");
   }
-  return { kind: "seed", seed, shape, trace: values.trace, shrunk: values.shrunk, json, bug };
+  const { trace, shrunk } = values;
+  return { kind: "seed", seed: seed ?? 0, regression, shape, trace, shrunk, json, bug };
 }
 
 type Values = ReturnType<typeof parse>;
@@ -105,6 +112,7 @@ function parse(args: readonly string[]) {
         workers: { type: "string" },
         shape: { type: "string" },
         seed: { type: "string" },
+        regression: { type: "string" },
         trace: { type: "boolean", default: false },
         shrunk: { type: "boolean", default: false },
         bug: { type: "string" },

@@ -44,7 +44,8 @@ export function failureInWords(failure: Failure, shrunk: Shrunk | null, repeat: 
 export function shrunkInWords({ scenario, result, runs }: Shrunk): string {
   const lines = scenarioInWords(scenario).map((line) => `    ${line}\n`);
   const violation = `    ${result.violation?.checker}: ${result.violation?.message}\n`;
-  return `  a smaller scenario that fails so (found in ${runs} runs):\n${lines.join("")}${violation}`;
+  const data = `    as data: ${JSON.stringify(scenario)}\n`;
+  return `  a smaller scenario that fails so (found in ${runs} runs):\n${lines.join("")}${violation}${data}`;
 }
 
 export function resultInWords(result: RunResult): string {
