@@ -23,7 +23,7 @@ export type ScenarioShape = "full" | "short";
 /** When the pair is complete, most of the time: a first life and a state transfer take this. */
 const settledMs = 250;
 /** Of all seeds. */
-const pasteShare = 0.05;
+const pasteShare = 0.025;
 /** Of all seeds. */
 const recordGoneShare = 0.04;
 
@@ -284,7 +284,7 @@ function drawPastes(
 }
 
 function drawPaste(random: Random): Paste {
-  return { kind: "paste", bytes: 1_000 + below(random, 20_000), clients: 2 + below(random, 3) };
+  return { kind: "paste", bytes: 1_000 + below(random, 12_000), clients: 2 + below(random, 3) };
 }
 
 /** Short ones that nobody may notice, and ones longer than every time-out. */

@@ -83,7 +83,9 @@ test("a failing seed is shown with what is left of its scenario and how to repea
     ...["--seed", String(seed), "--bug", bug?.name ?? "", "--shrunk"],
   );
   expect(code).toBe(1);
-  expect(stdout).toMatch(/a smaller scenario that fails so \(found in \d+ runs\):\n {4}.*runners on a b/);
+  expect(stdout).toMatch(
+    /a smaller scenario that fails so \(found in \d+ runs\):\n {4}.*runners on a b/,
+  );
 });
 
 test.each([

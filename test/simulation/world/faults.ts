@@ -2,6 +2,7 @@
 import { unreachable } from "../../../src/shared/assert.ts";
 import type { Node } from "../events.ts";
 import type { Fault } from "../scenario.ts";
+import { turnMs } from "./vm-thread.ts";
 import type { World } from "./world.ts";
 
 /** What ends a process. */
@@ -215,10 +216,9 @@ export class Faults {
         this.#endLater(fault.forMs, () => runner.thread.goOn());
         return;
       case "slow": {
-        const { stepMs } = runner.thread;
         runner.thread.stepMs = fault.stepMs;
         this.#endLater(fault.forMs, () => {
-          runner.thread.stepMs = stepMs;
+          runner.thread.stepMs = turnMs;
         });
         return;
       }
