@@ -102,6 +102,7 @@ class Run {
       if (this.#violation !== null) throw this.#violation;
       const ending = this.#endingNow();
       if (ending !== null) return this.#outcome(ending);
+      for (const client of this.#world.clients) if (client.hasMissedEchoes) client.type("again");
     }
     return this.#outcome("stuck");
   }

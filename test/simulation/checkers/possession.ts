@@ -4,12 +4,17 @@ import type { Batch } from "../../../src/vm-runner/replay/executor-protocol.ts";
 import type { StepIndex } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { SimEvent } from "../events.ts";
 
-interface Held {
-  /** The first entry of those that came without a gap. */
+/** Entries that came without a gap. */
+interface Range {
   from: StepIndex;
   through: StepIndex;
-  /** Its machine stands: it has everything before `from` as a state. */
-  standing: boolean;
+}
+
+interface Held {
+  /** Of a machine that stands: it has everything before `from` as a state. */
+  standing: Range | null;
+  /** The log of a transfer that is under way. */
+  coming: Range | null;
 }
 
 export class Possession {
@@ -17,8 +22,7 @@ export class Possession {
 
   /** The last entry up to which this process has everything; -1: nothing. */
   through(process: Nonce): StepIndex {
-    const held = this.#held.get(process);
-    return held?.standing === true ? held.through : -1;
+    return this.#held.get(process)?.standing?.through ?? -1;
   }
 
   observe(event: SimEvent): void {
@@ -30,38 +34,45 @@ export class Possession {
 
   #received(process: Nonce, batch: Batch): void {
     if (batch.count === 0) return;
-    const held = this.#of(process, batch.first);
+    const held = this.#of(process);
     const last = lastOf(batch);
-    if (batch.first > held.through + 1 || batch.first < held.from) {
-      // A stream has no gaps: a machine that stands cannot use this. Else a new transfer begins.
-      if (!held.standing) Object.assign(held, { from: batch.first, through: last });
-      return;
+    if (held.standing !== null && continues(held.standing, batch.first)) {
+      held.standing.through = Math.max(held.standing.through, last);
+    } else if (held.coming !== null && continues(held.coming, batch.first)) {
+      // What came twice may be of another transfer: the later one counts.
+      held.coming.through = last;
+    } else {
+      // A stream has no gaps: another transfer begins.
+      held.coming = { from: batch.first, through: last };
     }
-    // Before its machine stands, what came twice may be of another transfer: the later one counts.
-    held.through = held.standing ? Math.max(held.through, last) : last;
   }
 
+  /** Of all that came, only what continues the snapshot is of use. */
   #restored(process: Nonce, first: StepIndex): void {
-    const held = this.#of(process, first);
-    if (first < held.from || first > held.through + 1) held.through = first - 1;
-    held.from = first;
-    held.standing = true;
+    const held = this.#of(process);
+    const log = [held.coming, held.standing].find((range) => range && continues(range, first));
+    held.standing = { from: first, through: Math.max(first - 1, log?.through ?? -1) };
+    held.coming = null;
   }
 
   #stands(process: Nonce, last: StepIndex): void {
-    const held = this.#of(process, 0);
-    held.standing = true;
-    held.through = Math.max(held.through, last);
+    const held = this.#of(process);
+    held.standing ??= { from: 0, through: last };
+    held.standing.through = Math.max(held.standing.through, last);
   }
 
-  #of(process: Nonce, first: StepIndex): Held {
+  #of(process: Nonce): Held {
     let held = this.#held.get(process);
     if (held === undefined) {
-      held = { from: first, through: first - 1, standing: false };
+      held = { standing: null, coming: null };
       this.#held.set(process, held);
     }
     return held;
   }
+}
+
+function continues({ from, through }: Range, first: StepIndex): boolean {
+  return first >= from && first <= through + 1;
 }
 
 function lastOf(batch: Batch): StepIndex {

@@ -6,6 +6,9 @@ import type { Happening } from "../events.ts";
 /** What the entries may add by which the recorder is ahead when it hears that the log is full. */
 const overshootBytes = 4 * 1024;
 
+/** Entries that waited during a transfer, which has a bound of another kind. */
+const inTransfer = "entries in transfer";
+
 interface Fill {
   readonly buffer: string;
   readonly size: number;
@@ -18,7 +21,7 @@ export function reportBuffers(
   known: Map<string, number>,
   world: { emit(happening: Happening): void },
 ): void {
-  for (const { buffer, size, limit } of fillsOf(runner.state)) {
+  for (const { buffer, size, limit } of fillsOf(runner.state, known)) {
     const before = known.get(buffer) ?? 0;
     if (size <= limit ? size < before + limit / 8 : size <= before) continue;
     known.set(buffer, size);
@@ -26,7 +29,7 @@ export function reportBuffers(
   }
 }
 
-function fillsOf({ role, config }: PairState): readonly Fill[] {
+function fillsOf({ role, config }: PairState, known: Map<string, number>): readonly Fill[] {
   const { logBufferBytesMax, unacknowledgedEntriesMax, transferLogBytesMax } = config.bounds;
   const { recorderAheadEntriesMax } = config.bounds;
   if (role.kind === "follower" && role.machine.kind === "restoring") {
@@ -40,8 +43,13 @@ function fillsOf({ role, config }: PairState): readonly Fill[] {
   const bytesMax = transferring ? transferLogBytesMax : logBufferBytesMax;
   const held = { buffer: "held outputs", size: hold.heldBytes, limit: consoleHistoryBytes };
   const kept = { buffer: "log", size: log.bytes, limit: bytesMax + overshootBytes };
-  if (transferring) return [held, kept];
-  const limit = unacknowledgedEntriesMax + recorderAheadEntriesMax;
+  if (transferring) {
+    known.set(inTransfer, entries);
+    return [held, kept];
+  }
+  // What waited when the candidate had caught up is more than a backup may leave waiting.
+  const before = known.get(inTransfer) ?? 0;
+  const limit = Math.max(unacknowledgedEntriesMax, before) + recorderAheadEntriesMax;
   return [held, kept, { buffer: "unacknowledged entries", size: entries, limit }];
 }
 

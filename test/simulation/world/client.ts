@@ -85,6 +85,14 @@ export class SimulatedClient {
     return this.#echo.echoed;
   }
 
+  /**
+   * Output that it missed (more than runners keep) may have held its last echoes: only another one
+   * can tell how far they came.
+   */
+  get hasMissedEchoes(): boolean {
+    return this.#echo.missed && this.#session.connected && this.#session.pendingBytes === 0;
+  }
+
   get connected(): boolean {
     return this.#session.connected;
   }
@@ -182,7 +190,7 @@ class EchoReader {
   #torn = false;
   #first = true;
   /** An echo may be among what was missed: the next one tells how far they came. */
-  #missed = false;
+  missed = false;
   echoed = 0;
 
   constructor(writer: number) {
@@ -191,7 +199,7 @@ class EchoReader {
 
   miss(): void {
     this.#torn = true;
-    this.#missed = true;
+    this.missed = true;
     this.#line = "";
   }
 
@@ -217,8 +225,8 @@ class EchoReader {
     if (echo === undefined) return;
     const { position, text } = echo;
     // An echo of something else is no echo: the checkers say what is wrong with it.
-    if (!typed.startsWith(text, position) || (position > this.echoed && !this.#missed)) return;
-    this.#missed = false;
+    if (!typed.startsWith(text, position) || (position > this.echoed && !this.missed)) return;
+    this.missed = false;
     this.echoed = Math.max(this.echoed, position + text.length);
   }
 }
