@@ -13,10 +13,13 @@ export const executionTimeoutMs = 3_000;
 export const arbiterTimeoutMs = 1_000;
 /**
  * A planned hand-over was granted: how long the old primary takes the new one's silence for its
- * reading of the record, while heartbeats come.
+ * reading of the record, while heartbeats come and the connection stands.
  */
 export const successorGraceMs = 2_500;
-/** A runner that was told to leave waits this long for somebody to hand over to. */
+/**
+ * A primary that was told to leave, and had another half a moment ago, waits this long for one to
+ * hand over to.
+ */
 export const successorWaitMs = 10_000;
 /** The executor shows a sign of life at least this often, even when the guest sleeps. */
 export const signOfLifeMs = 100;

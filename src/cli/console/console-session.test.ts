@@ -226,6 +226,16 @@ test("what is not accepted for a while is typed again, until it is", () => {
   expect(typed()).toHaveLength(before);
 });
 
+test("a runner that takes nothing and says nothing is left, and looked for again", () => {
+  pass(0);
+  attach(1);
+  session.write(bytes("hello"));
+  pass(30_000);
+  expect(said(1).filter(({ kind }) => kind === "input").length).toBeLessThan(15);
+  expect(told).toContain("disconnected");
+  expect(openTries().length).toBeGreaterThan(0);
+});
+
 test("while something is accepted now and then, nothing is typed twice", () => {
   pass(0);
   attach(1);

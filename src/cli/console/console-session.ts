@@ -26,6 +26,8 @@ const triesPerEndpointMax = 4;
 const silenceMs = 500;
 /** A runner that accepts nothing for so long may have refused what was typed: it is sent again. */
 const resendMs = 1_000;
+/** A runner that says nothing at all meanwhile is left after so many: what is sent only piles up. */
+const unheardResendsMax = 10;
 
 /** Names a connection that is tried, or used. No two have the same in the life of a session. */
 export type TryId = number;
@@ -80,6 +82,8 @@ export class ConsoleSession {
   #nextId: TryId = 1;
   /** How far input was accepted when that was last looked at and all was well, and when that was. */
   #progress = { position: 0, atMs: 0 };
+  /** Times that input was sent again since the runner was last heard. */
+  #unheardResends = 0;
   #closed = false;
 
   constructor(options: SessionOptions, shell: SessionShell, nowMs: number) {
@@ -129,7 +133,7 @@ export class ConsoleSession {
     }
     if (nowMs - this.#attached.heardMs > silenceMs) this.#tryNext(nowMs);
     this.#resendRefused(nowMs);
-    this.#shell.wakeIn(silenceMs);
+    if (this.#attached !== null) this.#shell.wakeIn(silenceMs);
   }
 
   opened(id: TryId, nowMs: number): void {
@@ -235,7 +239,13 @@ export class ConsoleSession {
     const stands = isUnderWay && position === this.#progress.position;
     if (stands && nowMs - this.#progress.atMs < resendMs) return;
     this.#progress = { position, atMs: nowMs };
-    if (!stands) return;
+    if (!stands || this.#attached === null) return;
+    const heard = this.#attached.heardMs > nowMs - resendMs;
+    this.#unheardResends = heard ? 0 : this.#unheardResends + 1;
+    if (this.#unheardResends > unheardResendsMax) {
+      this.#hangUp(this.#attached, nowMs);
+      return;
+    }
     this.#input.resendFromAccepted();
     this.#sendInput();
   }

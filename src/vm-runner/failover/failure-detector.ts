@@ -13,8 +13,8 @@ export interface PeerWatch {
   /** When the last authentic heartbeat came. */
   readonly heartbeatMs: number;
   /**
-   * When the log last moved: a batch (seen by the backup), an acknowledgement (by the primary). A
-   * time to come: silence counts from then on.
+   * When the log last moved: a batch (seen by the backup), an acknowledgement (by the primary).
+   * It may lie ahead: then silence counts from that moment on.
    */
   readonly logMs: number;
   /** When the connection broke and was not yet made again; null while it stands. */

@@ -246,6 +246,13 @@ test("told to leave while it suspects the primary it stays, until the primary is
   expect(heard.exit).toBe("stopped");
 });
 
+test("told to leave while it suspects the primary, and handed over to: it lives, and leaves in order", () => {
+  const suspecting = follower({ suspicion: "silence" });
+  const told = after(suspecting, named, { kind: "terminate" });
+  const handedOver = told.step([{ kind: "recordRead", record: record(5, me, peer) }]);
+  expect(handedOver.role).toMatchObject({ kind: "primary", leaving: { kind: "waiting" } });
+});
+
 test("a candidate that comes to a backup is sent away", () => {
   const hello = {
     kind: "hello",

@@ -133,14 +133,15 @@ function onRecordRead(state: PairState, role: Follower, turn: Turn): PairState {
     return { ...state, readAgainMs: turn.nowMs + unnamedWaitMs / 20 };
   }
   const message = role.leaving
-    ? "handed over, and the new primary needs this runner no more"
+    ? "told to leave, and the record names this runner no more"
     : `the record at epoch ${known.epoch} names neither half as ${nonce}`;
   return turn.stop(state, role.leaving ? "stopped" : "superseded", message);
 }
 
 function onLinkLost(state: PairState, role: Follower, turn: Turn): PairState {
   if (role.machine.kind !== "standing") return discard(state, role, turn);
-  if (role.leaving) return suspect(state, lost(role, turn), "the new primary hung up", turn);
+  if (role.leaving)
+    return suspect(state, lost(role, turn), "the primary hung up on a runner that leaves", turn);
   turn.effects.push({ kind: "dial" });
   return withFollower(state, { ...lost(role, turn), dialling: true });
 }

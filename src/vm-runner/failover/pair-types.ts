@@ -76,7 +76,10 @@ export interface Follower {
   readonly announced: Epoch;
   /** The guest is off: this runner will not go live. */
   readonly poweredOff: boolean;
-  /** The old primary after a planned hand-over: it exits once it is named no more. */
+  /**
+   * The old primary after a planned hand-over, or a backup that was told to stop while it suspects
+   * its primary: it exits once it is named no more, or its primary is back.
+   */
   readonly leaving: boolean;
 }
 

@@ -313,12 +313,12 @@ test("the recorder may print as much as may be held above what was released", ()
   expect(commandsOf(held.step([ack(10)]))).toMatchObject([{ printed }]);
 });
 
-test("a new primary bounds its recorder before it records", () => {
+test("a first life is made, and its recorder bounded, before anything else is said to it", () => {
   const first = after({ ...candidateRole(nowMs) }, alone, { kind: "recordRead", record: alone });
   const kinds = first.effects.map(({ kind }) => kind);
   const [allowed] = commandsOf(first);
   expect(allowed).toMatchObject({ kind: "allowance", through: recorderAheadEntriesMax - 1 });
-  expect(kinds.indexOf("executor")).toBeLessThan(kinds.indexOf("recordFirstLife"));
+  expect(kinds.indexOf("recordFirstLife")).toBeLessThan(kinds.indexOf("executor"));
 });
 
 test("too much log for a candidate breaks its transfer off", () => {

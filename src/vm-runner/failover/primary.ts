@@ -141,7 +141,9 @@ function continueLeaving(role: Primary, turn: Turn): Primary {
         turn.command({ kind: "pause" });
         return { ...role, leaving: { kind: "pausing" } };
       }
-      if (follower !== null || turn.nowMs < role.leaving.untilMs) return role;
+      // Another half is there, or was a moment ago.
+      if (follower !== null) return { ...role, leaving: waitForSuccessor(turn) };
+      if (turn.nowMs < role.leaving.untilMs) return role;
       turn.command({ kind: "input", input: { kind: "powerOff" } });
       return { ...role, leaving: { kind: "poweringOff" } };
     case "draining":

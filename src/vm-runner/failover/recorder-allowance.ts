@@ -4,7 +4,8 @@
  * while this thread stands still and takes nothing in:
  *
  * - entries: a window above what was taken in, and one above what the backup has acknowledged;
- * - console bytes: a window above what was released, so that a backup's history has all that was held.
+ * - console bytes: a window above what was released, so that a backup's history has all that was
+ *   held. A new primary's first window is known once its recorder has said where the console is.
  */
 import type { StepIndex } from "../replay/log-entry.ts";
 import type { PairBounds } from "./pair-bounds.ts";

@@ -7,6 +7,7 @@ import type { ChannelMessage } from "../logging-channel/messages.ts";
 import { emptyHold } from "../output-rule/output-hold.ts";
 import { newWatch } from "./failure-detector.ts";
 import type {
+  Allowance,
   Candidate,
   Follower,
   FollowerOfMine,
@@ -110,15 +111,20 @@ export function becomePrimary(state: PairState, how: Succession, turn: Turn): Pa
     logFull: false,
     nextTransfer: 1,
     snapshotAsked: null,
-    leaving: how.kind === "tookOver" && how.from.leaving ? waitForSuccessor(turn) : null,
+    leaving: how.kind !== "firstLife" && how.from.leaving ? waitForSuccessor(turn) : null,
     poweredOff: poweredOff ? received : null,
     takeover: takeoverOf(how, turn.nowMs),
   };
   turn.effects.push({ kind: "releaseRemembered" });
-  if (!poweredOff) turn.command({ kind: "allowance", ...allowance });
-  if (how.kind === "firstLife") turn.effects.push({ kind: "recordFirstLife" });
-  else if (!poweredOff) turn.command({ kind: "record", inputs: [] });
+  if (!poweredOff) startRecording(how, allowance, turn);
   return { ...state, role };
+}
+
+/** A first life is made before anything can be said to it. */
+function startRecording(how: Succession, allowance: Allowance, turn: Turn): void {
+  if (how.kind === "firstLife") turn.effects.push({ kind: "recordFirstLife" });
+  turn.command({ kind: "allowance", ...allowance });
+  if (how.kind !== "firstLife") turn.command({ kind: "record", inputs: [] });
 }
 
 /** After a granted hand-over: the old primary counts as backup until the new one is alone. */

@@ -36,7 +36,7 @@ export type ExecutorCommand =
   | { readonly kind: "input"; readonly input: LogInput }
   /**
    * Record no entry beyond `through`, and none once the console has printed up to position
-   * `printed`: so that no buffer between here and the outside is ever more than full.
+   * `printed`: no buffer between here and the outside is overfilled by more than one step's output.
    */
   | { readonly kind: "allowance"; readonly through: StepIndex; readonly printed: number }
   /** Share of time in which steps may run, above 0, at most 1. */

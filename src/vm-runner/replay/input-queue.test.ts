@@ -94,6 +94,17 @@ test.each<[string, number, number, number[]]>([
   expect(drained(queue).flatMap(([, bytes]) => bytes)).toEqual(expected);
 });
 
+test("of all that comes again after a failover one byte is logged again, and new bytes find room", () => {
+  const queue = new InputQueue();
+  queue.pushTyped(typed(0, from(0, 4)), 8);
+  queue.pushTyped(typed(4, from(4, 8)), 8);
+  queue.pushTyped(typed(8, from(8, 10)), 8);
+  expect(drained(queue)).toEqual([
+    [3, [3]],
+    [8, [8, 9]],
+  ]);
+});
+
 test("an entry has no more of an input than the log has: not what its writer knows", () => {
   const queue = new InputQueue();
   queue.pushTyped({ ...typed(4, from(4, 6)), accepted: 4 }, 4);

@@ -44,8 +44,8 @@ export class InputQueue {
     const { writer, position, bytes, accepted = 0 } = input;
     const end = position + bytes.length;
     const waiting = this.#writers.get(writer);
-    const before = given === null ? position : Math.max(given, accepted);
-    const next = waiting?.end ?? before;
+    const known = given === null ? null : Math.max(given, accepted);
+    const next = Math.max(waiting?.end ?? 0, known ?? (waiting === undefined ? position : 0));
     if (position > next || end <= accepted || bytes.length === 0) return;
     // Of bytes that the guest has, the last one is logged again: so its writer is told.
     const first = Math.max(position, waiting === undefined ? Math.min(next, end - 1) : next);

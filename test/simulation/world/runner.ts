@@ -4,6 +4,7 @@
  * here with simulated ones. It can be killed before and after every effect, and be held for any
  * time and go on with its old state.
  */
+import { assert } from "../../../src/shared/assert.ts";
 import { heartbeatIntervalMs } from "../../../src/shared/limits.ts";
 import { ConsoleService } from "../../../src/vm-runner/console/console-service.ts";
 import { HeartbeatJudge, HeartbeatWriter } from "../../../src/vm-runner/failover/heartbeat.ts";
@@ -63,6 +64,7 @@ export class SimulatedRunner {
   readonly #buffers = new Map<string, number>();
   readonly #waiting: PairInput[] = [];
   #feeding = false;
+  #commanded = false;
   #heldIo = 0;
   #heldHeartbeats = 0;
   #ambush: Ambush | null = null;
@@ -280,9 +282,12 @@ export class SimulatedRunner {
   #perform(effect: PairEffect): void {
     switch (effect.kind) {
       case "executor":
+        this.#commanded = true;
         this.thread.command(effect.command);
         return;
       case "recordFirstLife":
+        // In production the VM thread is made now: nothing can have been said to it.
+        assert(!this.#commanded, "a first life begins with its first command");
         this.thread.command({ kind: "record", inputs: [this.#world.startInput()] });
         return;
       case "dial":
