@@ -19,7 +19,7 @@ const tasks = {
   demo: (args) => [[runLockstep(["demo", ...args])]],
   build: () => [],
   bench: (args) => [[node(["bench/main.ts", ...args])]],
-  sim: (args) => [[node(["test/simulation/main.ts", ...args])]],
+  sim: (args) => [[node(["--no-warnings", "test/simulation/main.ts", ...args])]],
   check: () => [[node(["scripts/stages.mjs", "checks"])]],
   test: (args) => [[args.length > 0 ? jest(args) : node(["scripts/stages.mjs"])]],
 };

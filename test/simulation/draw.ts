@@ -7,18 +7,18 @@ import {
   type ClockShape,
   type Fault,
   type NetworkTrouble,
+  plainScenario,
   roleNodes,
   type Scenario,
+  type Shape,
   type StoreShape,
 } from "./scenario.ts";
 import { below, pick, type Random, randomOf } from "./world/random.ts";
 
-type Kind = Fault["kind"];
+/** Pastes and a deleted record are drawn on their own. */
+type Kind = Exclude<Fault["kind"], "paste" | "record gone">;
 type Paste = Extract<Body, { readonly kind: "paste" }>;
 type Body = Fault extends infer F ? (F extends unknown ? Omit<F, "atMs"> : never) : never;
-
-/** full: anything. short: one failover and the way back to a pair. */
-export type ScenarioShape = "full" | "short";
 
 /** When the pair is complete, most of the time: a first life and a state transfer take this. */
 const settledMs = 250;
@@ -27,24 +27,9 @@ const pasteShare = 0.025;
 /** Of all seeds. */
 const recordGoneShare = 0.04;
 
-export function scenarioOf(seed: number, shape: ScenarioShape = "full"): Scenario {
+export function scenarioOf(seed: number, shape: Shape = "full"): Scenario {
   return shape === "short" ? shortScenario(seed) : fullScenario(seed);
 }
-
-/** Nothing goes wrong here: to begin hand-written scenarios with. */
-export const plainScenario: Scenario = {
-  seed: 1,
-  nodes: ["a", "b"],
-  spares: [],
-  patientDeath: false,
-  faultyMs: 0,
-  network: { latencyMs: 0.5, jitterMs: 0, lossShare: 0, duplicateShare: 0, reorderShare: 0 },
-  store: { kind: "file", arbiters: 1, delayMs: 1, lossShare: 0 },
-  guest: { memoryBytes: 64 * 1024, timerUs: 4_000, burstBytes: 2_048 },
-  clocks: {},
-  clients: 0,
-  faults: [],
-};
 
 function shortScenario(seed: number): Scenario {
   const random = randomOf(seed, "short scenario");
@@ -209,8 +194,6 @@ function drawFault(random: Random, kind: Kind, nodes: readonly Node[], arbiters:
       return { kind, node, restartMs };
     case "trap":
     case "power off":
-    case "record gone":
-      return { kind };
     case "freeze":
     case "stall":
     case "wedge":
@@ -249,8 +232,6 @@ function drawFault(random: Random, kind: Kind, nodes: readonly Node[], arbiters:
       return { kind, times: 1 + below(random, 4) };
     case "burst":
       return { kind, times: 1 + below(random, 12) };
-    case "paste":
-      return drawPaste(random);
     case "move fails":
       return { kind, node };
   }

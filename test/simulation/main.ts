@@ -2,9 +2,11 @@
  * The command of the simulator, `npm run sim` (docs/testing.md). Exit code 0: no violation (or every
  * bug was caught); 1: a violation (or a bug was not caught); 2: the options make no sense.
  */
+import { writeSync } from "node:fs";
 import os from "node:os";
 import { hunt, huntAll, huntInWords, huntsJson, huntTable } from "./bugs/bug-hunt.ts";
 import { withCoverage } from "./command/core-coverage.ts";
+import { loadSimulator, textOf } from "./command/load-simulator.ts";
 import { type Command, OptionError, parseCommand, usage } from "./command/options.ts";
 import {
   coverageTable,
@@ -16,7 +18,6 @@ import {
   table,
 } from "./command/report.ts";
 import { shrink } from "./command/shrink.ts";
-import { loadSimulator, textOf } from "./command/simulator.ts";
 import { addResult, emptyTally, inOrder, type Tally, tallyJson } from "./command/tally.ts";
 import { traceLine } from "./command/trace.ts";
 import { runSeeds } from "./command/workers.ts";
@@ -90,22 +91,23 @@ async function showFailures(tally: Tally, { shape }: Seeds): Promise<void> {
 async function oneSeed(command: Extract<Command, { kind: "seed" }>): Promise<number> {
   const { seed, regression, shape, trace, json, bug } = command;
   const simulator = await loadSimulator(bug);
-  const known = regression === null ? undefined : regressions[regression - 1]?.scenario;
-  let scenario = known ?? simulator.scenarioOf(seed, shape);
+  const known = regression === null ? undefined : regressions[regression - 1];
+  if (known !== undefined && !json)
+    process.stdout.write(`regression ${regression}: ${known.what}\n`);
+  let scenario = known?.scenario ?? simulator.scenarioOf(seed, shape);
   if (command.shrunk) {
     const { violation } = await simulator.run(scenario);
     const shrunk = violation && (await shrink(scenario, violation.checker, simulator.run));
-    if (shrunk === null) say(`seed ${seed} fails no checker: there is nothing to make smaller`);
+    if (shrunk === null)
+      say(`seed ${scenario.seed} fails no checker: there is nothing to make smaller`);
     else if (!json) process.stdout.write(shrunkInWords(shrunk));
     scenario = shrunk?.scenario ?? scenario;
   }
-  const lines: string[] = [];
   const begun = performance.now();
   const result = await simulator.run(
     scenario,
-    trace ? (event) => void lines.push(`${traceLine(event)}\n`) : undefined,
+    trace ? (event) => writeNow(`${traceLine(event)}\n`) : undefined,
   );
-  process.stdout.write(lines.join(""));
   const tally = emptyTally();
   addResult(tally, result);
   const seconds = (performance.now() - begun) / 1000;
@@ -145,6 +147,20 @@ async function allBugs({ workers, json }: Extract<Command, { kind: "bugs" }>): P
   const missed = hunts.filter(({ caught }) => caught === null).length;
   if (missed > 0) say(`${missed} of ${hunts.length} bugs were not caught`);
   return missed > 0 ? 1 : 0;
+}
+
+/** Of a run that never ends the last line says the most. */
+function writeNow(text: string): void {
+  try {
+    writeSync(process.stdout.fd, text);
+  } catch (error) {
+    if (isBrokenPipe(error)) process.exit();
+    throw error;
+  }
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "code" in error && error.code === "EPIPE";
 }
 
 function say(text: string): void {

@@ -4,8 +4,9 @@
  * deliberate one (bugs/): the scenario fails with it, and runs without a violation since it was
  * put right.
  */
-import { plainScenario } from "./draw.ts";
+
 import type { Scenario } from "./scenario.ts";
+import { plainScenario } from "./scenario.ts";
 
 export interface Regression {
   /** What went wrong, and what put it right. */

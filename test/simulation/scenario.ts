@@ -164,3 +164,21 @@ export type Fault = { readonly atMs: number } & (
   /** The next move into a fresh instance fails on this computer. */
   | { readonly kind: "move fails"; readonly node: Node }
 );
+
+/** full: anything. short: one failover and the way back to a pair. */
+export type Shape = "full" | "short";
+
+/** Nothing goes wrong here: to begin hand-written scenarios with. */
+export const plainScenario: Scenario = {
+  seed: 1,
+  nodes: ["a", "b"],
+  spares: [],
+  patientDeath: false,
+  faultyMs: 0,
+  network: { latencyMs: 0.5, jitterMs: 0, lossShare: 0, duplicateShare: 0, reorderShare: 0 },
+  store: { kind: "file", arbiters: 1, delayMs: 1, lossShare: 0 },
+  guest: { memoryBytes: 64 * 1024, timerUs: 4_000, burstBytes: 2_048 },
+  clocks: {},
+  clients: 0,
+  faults: [],
+};

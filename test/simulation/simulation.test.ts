@@ -50,7 +50,12 @@ test.each(regressions.map(({ what, bug }, i) => [what, bug, String(i + 1)] as co
     const { code, stdout } = await sim("--regression", number);
     expect({ code, stdout }).toMatchObject({ code: 0 });
     const broken = await sim("--regression", number, "--bug", bug);
-    expect({ code: broken.code, stderr: broken.stderr }).toEqual({ code: 1, stderr: "" });
+    const { caughtBy = [] } = bugs.find(({ name }) => name === bug) ?? {};
+    const checker = /^([a-z -]+): /m.exec(broken.stdout.split("\n").slice(2).join("\n"))?.[1];
+    expect({ code: broken.code, caughtBy }).toEqual({
+      code: 1,
+      caughtBy: expect.arrayContaining([checker]),
+    });
   },
 );
 
@@ -78,7 +83,7 @@ test("the same seed gives the same trace, byte for byte", async () => {
 test("a failing seed is shown with what is left of its scenario and how to repeat it", async () => {
   const [bug] = bugs;
   const found = await sim("--bug", bug?.name ?? "", "--seeds", `1..${bug?.seedsMax}`, "--json");
-  const seed = JSON.parse(found.stdout).bugs[0].seeds;
+  const { seed } = JSON.parse(found.stdout).bugs[0];
   const { code, stdout } = await sim(
     ...["--seed", String(seed), "--bug", bug?.name ?? "", "--shrunk"],
   );

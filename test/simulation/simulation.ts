@@ -4,9 +4,9 @@
  */
 import { allCheckers } from "./checkers/all.ts";
 import { type Checker, type CheckerName, type Outcome, Violation } from "./checkers/checker.ts";
-import { Coverage } from "./coverage.ts";
 import type { Node, SimEvent } from "./events.ts";
-import type { RunResult, RunScenario } from "./run.ts";
+import { Coverage } from "./role-inputs.ts";
+import type { RunResult, RunScenario } from "./run-result.ts";
 import type { Scenario } from "./scenario.ts";
 import { Faults } from "./world/faults.ts";
 import { World } from "./world/world.ts";

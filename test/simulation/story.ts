@@ -10,10 +10,10 @@ import type { ChannelMessage } from "../../src/vm-runner/logging-channel/message
 import { allCheckers } from "./checkers/all.ts";
 import { type Checker, Violation } from "./checkers/checker.ts";
 import { sameRecord, specified } from "./checkers/record-specification.ts";
-import { plainScenario } from "./draw.ts";
 import type { Happening, Node, SimEvent } from "./events.ts";
 import type { Fate } from "./record/record-call.ts";
 import type { Fault, Scenario } from "./scenario.ts";
+import { plainScenario } from "./scenario.ts";
 import type { SimulatedClient } from "./world/client.ts";
 import type { SimulatedRunner } from "./world/runner.ts";
 import { World } from "./world/world.ts";

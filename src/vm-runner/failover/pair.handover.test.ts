@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { plainScenario } from "../../../test/simulation/draw.ts";
 import type { Fate } from "../../../test/simulation/record/record-call.ts";
+import { plainScenario } from "../../../test/simulation/scenario.ts";
 import { pairedStory, type Story } from "../../../test/simulation/story.ts";
 import { successorWaitMs } from "../../shared/limits.ts";
 

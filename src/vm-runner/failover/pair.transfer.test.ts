@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { plainScenario } from "../../../test/simulation/draw.ts";
+import { plainScenario } from "../../../test/simulation/scenario.ts";
 import { aloneStory, type Story } from "../../../test/simulation/story.ts";
 import type { SimulatedRunner } from "../../../test/simulation/world/runner.ts";
 import { turnMs } from "../../../test/simulation/world/vm-thread.ts";

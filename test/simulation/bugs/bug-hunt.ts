@@ -1,8 +1,9 @@
 /** Runs seeds with a deliberate bug in the code until a checker that should catch it does. */
 
-import type { Shape } from "../command/options.ts";
+import { repeatCommand } from "../command/report.ts";
 import type { Failure } from "../command/tally.ts";
 import { runSeeds } from "../command/workers.ts";
+import type { Shape } from "../scenario.ts";
 import { type Bug, bugs } from "./bugs.ts";
 
 export interface Hunt {
@@ -76,7 +77,8 @@ export function huntInWords({ bug, caught, seeds }: Hunt): string {
   if (caught === null) {
     return `NOT caught in ${seeds} seeds: ${bug.name} (expected: ${bug.caughtBy.join(", ")})\n`;
   }
-  return `caught by "${caught.checker}" after ${seeds} seeds: ${bug.name}\n  ${caught.message}\n`;
+  const repeat = repeatCommand(caught.seed, bug.shape ?? "full", bug.name);
+  return `caught by "${caught.checker}" after ${seeds} seeds: ${bug.name}\n  ${caught.message}\n  to repeat it: ${repeat}\n`;
 }
 
 /** As docs/testing.md shows it. */
@@ -93,7 +95,8 @@ export function huntsJson(hunts: readonly Hunt[], seconds: number): string {
   const rows = hunts.map(({ bug, caught, seeds }) => {
     const { name, caughtBy } = bug;
     const message = caught?.message ?? null;
-    return { name, expected: caughtBy, caughtBy: caught?.checker ?? null, seeds, message };
+    const found = { caughtBy: caught?.checker ?? null, seed: caught?.seed ?? null };
+    return { name, expected: caughtBy, ...found, seeds, message };
   });
   return JSON.stringify({ bugs: rows, seconds: Number(seconds.toFixed(3)) });
 }

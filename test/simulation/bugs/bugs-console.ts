@@ -70,7 +70,7 @@ export const consoleBugs: readonly Bug[] = [
       littleRoom,
       {
         file: "src/cli/console/console-session.ts",
-        find: "if (!stands) return;",
+        find: "if (!stands || this.#attached === null) return;",
         replace: "return;",
       },
     ],

@@ -188,4 +188,17 @@ export const outputBugs: readonly Bug[] = [
     caughtBy: ["bounds"],
     seedsMax: 500,
   },
+  {
+    name: "anybody's acknowledgement counts for the named backup",
+    why: "an output waits for the backup that the record names",
+    edits: [
+      {
+        file: `${failover}/release.ts`,
+        find: "follower?.nonce === nonce ? follower.acked : -1",
+        replace: "follower !== null ? follower.acked : -1",
+      },
+    ],
+    caughtBy: ["output rule", "consistency after failover"],
+    seedsMax: 4000,
+  },
 ];

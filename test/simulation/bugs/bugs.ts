@@ -6,7 +6,7 @@
  */
 
 import type { CheckerName } from "../checkers/checker.ts";
-import type { Shape } from "../command/options.ts";
+import type { Shape } from "../scenario.ts";
 import { consoleBugs } from "./bugs-console.ts";
 import { lifeBugs } from "./bugs-life.ts";
 import { outputBugs } from "./bugs-output.ts";

@@ -2,16 +2,19 @@
 import type { Nonce, VmRecord } from "../../../src/shared/protocol/record.ts";
 import type { SimEvent } from "../events.ts";
 
-export type CheckerName =
-  | "replay"
-  | "output rule"
-  | "single life"
-  | "consistency after failover"
-  | "linearizable record"
-  | "progress"
-  | "bounds"
+export const checkerNames = [
+  "replay",
+  "output rule",
+  "single life",
+  "consistency after failover",
+  "linearizable record",
+  "progress",
+  "bounds",
   /** A core's own assertion failed: in production the process would have stopped. */
-  | "fail-stop";
+  "fail-stop",
+] as const;
+
+export type CheckerName = (typeof checkerNames)[number];
 
 export class Violation extends Error {
   override readonly name = "Violation";

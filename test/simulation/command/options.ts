@@ -2,8 +2,7 @@
 import { parseArgs } from "node:util";
 import { type Bug, bugs } from "../bugs/bugs.ts";
 import { regressions } from "../regressions.ts";
-
-export type Shape = "full" | "short";
+import type { Shape } from "../scenario.ts";
 
 export type Command =
   | { readonly kind: "help" }
@@ -82,7 +81,8 @@ export function parseCommand(args: readonly string[], cores: number): Command {
   if (seed === null && regression === null)
     return { ...seedsOf(values, bug), shape, workers, json, bug };
   const option = seed === null ? "regression" : "seed";
-  only(`--${option}`, values, [option, "trace", "shrunk", "json", "shape", "bug"]);
+  const shaped = seed === null ? [] : ["shape"];
+  only(`--${option}`, values, [option, "trace", "shrunk", "json", "bug", ...shaped]);
   if (json && values.trace) {
     throw new OptionError("--json and --trace both want standard output; give one of them");
   }
@@ -169,7 +169,7 @@ function bugNamed(name: string | undefined): Bug | null {
   if (name === undefined) return null;
   const bug = bugs.find((other) => other.name === name);
   if (bug !== undefined) return bug;
-  throw new OptionError(`there is no deliberate bug "${name}"; --bugs lists them all`);
+  throw new OptionError(`there is no deliberate bug "${name}"; docs/testing.md lists them`);
 }
 
 /** Options that mean nothing beside this one are a mistake of whoever gave them. */

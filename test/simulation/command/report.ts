@@ -1,9 +1,9 @@
 /** The result of many runs, for people: a small table, then the failing seeds. */
 import path from "node:path";
-import type { RunResult } from "../run.ts";
+import type { RunResult } from "../run-result.ts";
+import type { Shape } from "../scenario.ts";
 import type { FileCoverage } from "./core-coverage.ts";
 import { scenarioInWords } from "./fault-words.ts";
-import type { Shape } from "./options.ts";
 import type { Shrunk } from "./shrink.ts";
 import { type Failure, sorted, type Tally } from "./tally.ts";
 

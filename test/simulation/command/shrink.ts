@@ -5,7 +5,7 @@
  */
 import type { CheckerName } from "../checkers/checker.ts";
 import type { Node } from "../events.ts";
-import type { RunResult, RunScenario } from "../run.ts";
+import type { RunResult, RunScenario } from "../run-result.ts";
 import type { Fault, Scenario } from "../scenario.ts";
 
 export interface Shrunk {
@@ -102,6 +102,7 @@ const simplifications: readonly Simplification[] = [
   (s) => changed(s, { network: { ...calmNetwork, latencyMs: s.network.latencyMs } }),
   (s) => changed(s, { network: calmNetwork }),
   (s) => changed(s, { store: { ...s.store, ...plainStore } }),
+  (s) => changed(s, { clocks: {} }),
   (s) => changed(s, { clocks: mapped(s.clocks, () => trueClock) }),
   (s) => changed(s, { clients: Math.min(s.clients, 1) }),
   (s) => changed(s, { clients: 0 }),

@@ -1,6 +1,6 @@
 /** What many runs came to. */
 import type { CheckerName } from "../checkers/checker.ts";
-import type { RunResult } from "../run.ts";
+import type { RunResult } from "../run-result.ts";
 
 export interface Failure {
   readonly seed: number;

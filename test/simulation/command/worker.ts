@@ -2,9 +2,9 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../../src/shared/assert.ts";
 import { bugs } from "../bugs/bugs.ts";
-import type { RunResult } from "../run.ts";
-import type { Shape } from "./options.ts";
-import { loadSimulator } from "./simulator.ts";
+import type { RunResult } from "../run-result.ts";
+import type { Shape } from "../scenario.ts";
+import { loadSimulator } from "./load-simulator.ts";
 
 export interface WorkerOptions {
   readonly shape: Shape;

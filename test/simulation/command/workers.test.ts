@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import type { RunResult } from "../run.ts";
+import type { RunResult } from "../run-result.ts";
 import { runSeeds, type SeedRange, type SeedsRun } from "./workers.ts";
 
 const base: SeedRange = {

@@ -3,7 +3,7 @@
  * begin in order and each is finished, so what was run is always without a gap.
  */
 import { Worker } from "node:worker_threads";
-import { textOf } from "./simulator.ts";
+import { textOf } from "./load-simulator.ts";
 import { addCrash, addResult, emptyTally, type Failure, type Tally } from "./tally.ts";
 import type { Slice, WorkerMessage, WorkerOptions } from "./worker.ts";
 

@@ -1,8 +1,8 @@
 /** What becomes of a VM whose record somebody deletes: it may stop, and it never lives twice. */
 import { expect, test } from "@jest/globals";
-import { plainScenario } from "../draw.ts";
 import type { SimEvent } from "../events.ts";
 import type { Fault, Scenario } from "../scenario.ts";
+import { plainScenario } from "../scenario.ts";
 import { runScenario } from "../simulation.ts";
 
 const gone: Fault = { kind: "record gone", atMs: 400 };

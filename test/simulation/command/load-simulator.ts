@@ -4,9 +4,8 @@
  */
 import { plantBug } from "../bugs/bug-loader.ts";
 import type { Bug } from "../bugs/bugs.ts";
-import type { RunResult, RunScenario } from "../run.ts";
-import type { Scenario } from "../scenario.ts";
-import type { Shape } from "./options.ts";
+import type { RunResult, RunScenario } from "../run-result.ts";
+import type { Scenario, Shape } from "../scenario.ts";
 
 export interface Simulator {
   readonly scenarioOf: (seed: number, shape: Shape) => Scenario;
