@@ -5,6 +5,28 @@ import type { Fault } from "../scenario.ts";
 import { turnMs } from "./vm-thread.ts";
 import type { World } from "./world.ts";
 
+type FaultOf<K extends Fault["kind"]> = Extract<Fault, { readonly kind: K }>;
+type LifeFault = FaultOf<"crash" | "crash at effect" | "terminate" | "power off">;
+type ProcessFault = FaultOf<
+  | "freeze"
+  | "freeze at effect"
+  | "stall"
+  | "wedge"
+  | "slow"
+  | "clock jump"
+  | "clock rate"
+  | "move fails"
+>;
+type NetworkFault = FaultOf<"partition" | "delay" | "cut" | "corrupt">;
+type RecordFault = FaultOf<
+  | "arbiter down"
+  | "arbiter crash"
+  | "arbiter slow"
+  | "request trouble"
+  | "lease conflict"
+  | "record gone"
+>;
+
 /** What ends a process. */
 const lifeKinds: readonly Fault["kind"][] = ["crash", "crash at effect", "terminate"];
 /** Who is told to leave has left, or handed over, after this. */
@@ -142,9 +164,7 @@ export class Faults {
     unreachable(fault);
   }
 
-  #strikeLife(
-    fault: Extract<Fault, { kind: "crash" | "crash at effect" | "terminate" | "power off" }>,
-  ): void {
+  #strikeLife(fault: LifeFault): void {
     if (fault.kind === "power off") {
       this.#told(fault);
       this.#world.primary?.input("http", { kind: "powerOff" });
@@ -174,22 +194,7 @@ export class Faults {
     else runner.ambush(fault.nth, fault.when, die);
   }
 
-  #strikeProcess(
-    fault: Extract<
-      Fault,
-      {
-        kind:
-          | "freeze"
-          | "freeze at effect"
-          | "stall"
-          | "wedge"
-          | "slow"
-          | "clock jump"
-          | "clock rate"
-          | "move fails";
-      }
-    >,
-  ): void {
+  #strikeProcess(fault: ProcessFault): void {
     const runner = this.#world.alive(fault.node);
     if (runner === null) return;
     if (fault.kind !== "freeze at effect") this.#told(fault);
@@ -241,7 +246,7 @@ export class Faults {
     unreachable(fault);
   }
 
-  #strikeNetwork(fault: Extract<Fault, { kind: "partition" | "delay" | "cut" | "corrupt" }>): void {
+  #strikeNetwork(fault: NetworkFault): void {
     const { network } = this.#world;
     this.#told(fault);
     switch (fault.kind) {
@@ -269,20 +274,7 @@ export class Faults {
     unreachable(fault);
   }
 
-  #strikeRecord(
-    fault: Extract<
-      Fault,
-      {
-        kind:
-          | "arbiter down"
-          | "arbiter crash"
-          | "arbiter slow"
-          | "request trouble"
-          | "lease conflict"
-          | "record gone";
-      }
-    >,
-  ): void {
+  #strikeRecord(fault: RecordFault): void {
     const { arbiters } = this.#world;
     const told = () => this.#told(fault);
     switch (fault.kind) {
