@@ -62,7 +62,10 @@ type Seeds = Extract<Command, { kind: "seeds" }>;
 async function manySeeds(command: Seeds): Promise<number> {
   const { first, last, shape, workers, minutes, json } = command;
   let saidMs = performance.now();
+  let told = 0;
   const onProgress = (tally: Tally) => {
+    for (const { seed, checker } of tally.failures.slice(told)) say(`seed ${seed}: ${checker}`);
+    told = tally.failures.length;
     if (performance.now() - saidMs < progressIntervalMs) return;
     saidMs = performance.now();
     say(progressLine(tally, last - first + 1));

@@ -48,6 +48,27 @@ test("a primary that is alone lets its outputs out at once", () => {
   expect(() => check(alone)).not.toThrow();
 });
 
+/** a1 hands over to b1, hears nothing, and takes the VM back before b1 knows of its role. */
+const takenBack: readonly Happening[] = [
+  ...paired,
+  granted(3, "b1", "a1"),
+  granted(4, "a1"),
+  lived("a1", 4, 3),
+  ...three,
+  printed("a1", 4, 3, 3, "three"),
+];
+
+test("who learns too late that it was primary may begin, and let nothing out", () => {
+  const late = [...takenBack, lived("b1", 3, 3)];
+  expect(() => check(late)).not.toThrow();
+  const speaks = [
+    recorded("b1", 3),
+    executed("b1", { index: 3, text: "other", position: 3, branch: 1, parent: 30 }),
+    printed("b1", 3, 3, 3, "other"),
+  ];
+  expect(() => check([...late, ...speaks])).toThrow("b1 let out an output of step 3");
+});
+
 test("an output leaves when the backup has received its entry, executed or not", () => {
   const history = [...paired, ...three, received("b1", 3), printed("a1", 2, 3, 3, "three")];
   expect(() => check(history)).not.toThrow();

@@ -54,6 +54,9 @@ export class OutputRuleChecker implements Checker {
         `${process} lives from entry ${next} on, after a history (chain ${chain}) that was not executed up to there`,
       );
     }
+    // Who learns of its role too late (its reading of the record was old) is superseded when it
+    // begins: what it may let out is judged then.
+    if (this.#record !== null && this.#record.primary !== process) return;
     const { released } = this.#survivor;
     if (released !== null && !(before !== null && contains(before, released))) {
       throw new Violation(
