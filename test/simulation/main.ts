@@ -152,18 +152,25 @@ async function allBugs({ workers, json }: Extract<Command, { kind: "bugs" }>): P
   return missed > 0 ? 1 : 0;
 }
 
-/** Of a run that never ends the last line says the most. */
+/** Of a run that never ends the last line says the most: a line is out before the run goes on. */
 function writeNow(text: string): void {
-  try {
-    writeSync(process.stdout.fd, text);
-  } catch (error) {
-    if (isBrokenPipe(error)) process.exit();
-    throw error;
+  let rest: Uint8Array = new TextEncoder().encode(text);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(process.stdout.fd, rest));
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "EPIPE") process.exit();
+      if (code !== "EAGAIN") throw error;
+      // The pipe is full: whoever reads it needs a moment.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
   }
 }
 
-function isBrokenPipe(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "code" in error && error.code === "EPIPE";
+/** The system's name of an error. */
+function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
 }
 
 function say(text: string): void {
