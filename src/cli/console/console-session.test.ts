@@ -236,6 +236,18 @@ test("a runner that takes nothing and says nothing is left, and looked for again
   expect(openTries().length).toBeGreaterThan(0);
 });
 
+test("a runner that is found again has as much time to be heard as the first one", () => {
+  pass(0);
+  attach(1);
+  session.write(bytes("hello"));
+  while (!told.includes("disconnected")) pass(10);
+  const id = Math.max(...openTries());
+  attach(id);
+  pass(5_000);
+  expect(told.filter((what) => what === "disconnected")).toHaveLength(1);
+  expect(openTries()).toContain(id);
+});
+
 test("while something is accepted now and then, nothing is typed twice", () => {
   pass(0);
   attach(1);

@@ -207,6 +207,7 @@ export class ConsoleSession {
   #onAttached(attempt: Try, position: number): void {
     if (attempt === this.#attached) return;
     this.#attached = attempt;
+    this.#unheardResends = 0;
     for (const { id } of [...this.#tries.values()]) {
       if (id === attempt.id) continue;
       this.#tries.delete(id);

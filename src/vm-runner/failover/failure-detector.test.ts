@@ -48,3 +48,9 @@ test("a standstill excuses no refusal", () => {
   const refused: PeerWatch = { ...newWatch(0), closedMs: 0, refused: true };
   expect(lossOf(excuseStandstill(refused, now), now)).toBe("connection closed and refused");
 });
+
+test("a standstill does not take away the time that a new primary has for its first entry", () => {
+  const waiting = { ...newWatch(1_000), logMs: 3_500 };
+  expect(excuseStandstill(waiting, 2_000).logMs).toBe(3_500);
+  expect(excuseStandstill(waiting, 4_000).logMs).toBe(4_000);
+});

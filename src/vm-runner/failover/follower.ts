@@ -140,8 +140,9 @@ function onRecordRead(state: PairState, role: Follower, turn: Turn): PairState {
 
 function onLinkLost(state: PairState, role: Follower, turn: Turn): PairState {
   if (role.machine.kind !== "standing") return discard(state, role, turn);
-  if (role.leaving)
+  if (role.leaving) {
     return suspect(state, lost(role, turn), "the primary hung up on a runner that leaves", turn);
+  }
   turn.effects.push({ kind: "dial" });
   return withFollower(state, { ...lost(role, turn), dialling: true });
 }

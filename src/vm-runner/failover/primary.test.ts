@@ -195,6 +195,16 @@ test("a hand-over whose backup dies is given up, and the guest goes on until it 
   });
 });
 
+test("told to leave while a candidate joins that then dies, it waits for another one", () => {
+  const phase = { kind: "snapshot", transfer: 1, sinceMs: nowMs } as const;
+  const joining = primary({ follower: followerOfMine(phase) });
+  const told = after(joining, alone, { kind: "terminate" }, tick);
+  const gone = told.step([{ kind: "linkClosed", link: 1 }, tick], nowMs + 50);
+  expect(gone.of("executor").map(({ command }) => command.kind)).not.toContain("input");
+  const late = gone.step([tick], nowMs + 50 + successorWaitMs);
+  expect(late.of("executor").at(-1)?.command).toMatchObject({ input: { kind: "powerOff" } });
+});
+
 test("told to leave alone, it switches the guest off once", () => {
   const off = after(primary(), alone, { kind: "terminate" }, tick, { kind: "terminate" }, tick);
   expect(off.commands).toEqual(["input"]);

@@ -157,8 +157,8 @@ export class Recorder {
     const { machine, next, timeUs, sleepUs } = this.#execution;
     const limitedUs = this.#share.waitUs(nowUs);
     if (limitedUs > 0) return limitedUs;
-    if (next > this.#throughMax || this.#printed >= this.#printedMax)
-      return Number.POSITIVE_INFINITY;
+    const mayGoOn = next <= this.#throughMax && this.#printed < this.#printedMax;
+    if (!mayGoOn) return Number.POSITIVE_INFINITY;
     if (this.#snapshots.prepared || this.#queue.hasInput(machine.consoleInputRoom)) return 0;
     return this.pace.waitUs(nowUs, timeUs, sleepUs);
   }

@@ -40,10 +40,6 @@ export class Network {
     return !this.#down.has(to) && !this.#down.has(from) && !this.#blocked.has(`${from}>${to}`);
   }
 
-  isUp(node: Node): boolean {
-    return !this.#down.has(node);
-  }
-
   /** The computer is gone, or is back. */
   setUp(node: Node, up: boolean): void {
     if (up) this.#down.delete(node);
