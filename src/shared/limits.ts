@@ -25,7 +25,7 @@ export const successorWaitMs = 10_000;
 export const signOfLifeMs = 100;
 /** The executor closes a batch at the latest after this long. */
 export const batchIntervalMs = 5;
-export const batchBytesMax = 64 * 1024;
+export const batchBytesMax = 256 * 1024;
 
 /** Log kept for a backup that has not acknowledged it; then the primary waits. */
 export const logBufferBytesMax = 16 * 1024 * 1024;
@@ -54,6 +54,30 @@ export const consoleInputPerEntryBytes = 16;
 export const consoleWritersMax = 64;
 /** Console readers connected to a runner at once; each may type. */
 export const consoleReadersMax = 64;
+
+/** What the guest's network card says is the longest packet (IP, without the Ethernet header). */
+export const networkMtu = 1_500;
+/** Ethernet header with one VLAN tag, and the packet. Longer or shorter frames are malformed. */
+export const frameBytesMax = 18 + networkMtu;
+export const frameBytesMin = 14;
+/** Frames for the guest that the gateway has sent and was not told to be in the log. */
+export const ingressInFlightFramesMax = 1_024;
+export const ingressInFlightBytesMax = 1024 * 1024;
+/** A gateway forgets a frame that nobody took for so long, as a network may. */
+export const ingressAgeMsMax = 3_000;
+/** Frames delivered to the guest with one entry. */
+export const ingressPerEntryFramesMax = 64;
+export const ingressPerEntryBytesMax = 64 * 1024;
+/** The guest's frames held by the Output Rule; then the newest are dropped: the guest never waits. */
+export const heldEgressBytesMax = 2 * 1024 * 1024;
+/** The guest's last frames, kept for a gateway that did not get them from the lost primary. */
+export const egressHistoryBytes = 4 * 1024 * 1024;
+/** What waits for a gateway, or for the network behind it, to read; more is dropped. */
+export const egressQueueBytesMax = 4 * 1024 * 1024;
+/** A message between runner and gateway. */
+export const gatewayMessageBytesMax = 256 * 1024;
+/** Runners connected to a gateway at once. */
+export const gatewayRunnersMax = 8;
 
 /**
  * Execution lag above which the primary is slowed. A batch, its execution and the report of it make
@@ -91,6 +115,14 @@ assert(
 assert(
   consoleReadersMax <= consoleWritersMax,
   "each reader who is connected has a place in the recorder, and the guest remembers it",
+);
+assert(
+  heldEgressBytesMax < egressHistoryBytes,
+  "a gateway must find every frame that was held when the primary died in the backup's history",
+);
+assert(
+  ingressPerEntryBytesMax >= frameBytesMax && gatewayMessageBytesMax > frameBytesMax,
+  "the longest frame has room in an entry and in a message",
 );
 assert(snapshotChunkBytes < messageBytesMax, "a chunk must fit into a message");
 assert(batchBytesMax < messageBytesMax, "a batch must fit into a message");

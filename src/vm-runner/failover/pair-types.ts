@@ -9,7 +9,12 @@ import type {
   ExecutorEvent,
   RunnerOutput,
 } from "../replay/executor-protocol.ts";
-import type { LogInput, StepIndex, VirtualUs } from "../replay/log-entry.ts";
+import type {
+  ConsoleInput,
+  IngressInput,
+  StepIndex,
+  VirtualUs,
+} from "../replay/log-entry.ts";
 import type { PeerWatch } from "./failure-detector.ts";
 import type { PairBounds } from "./pair-bounds.ts";
 import type { RecordView, RunnerRequest } from "./record-view.ts";
@@ -227,8 +232,8 @@ export type PairInput =
   | { readonly kind: "noAnswer" }
   | { readonly kind: "recordRead"; readonly record: VmRecord | null }
   | { readonly kind: "recordUnreadable" }
-  /** Console bytes for the guest. */
-  | { readonly kind: "consoleInput"; readonly input: LogInput }
+  /** Console bytes or frames for the guest. */
+  | { readonly kind: "guestInput"; readonly input: ConsoleInput | IngressInput }
   /** SIGTERM: leave, if possible without a gap. */
   | { readonly kind: "terminate" }
   /** The user switches the VM off. */
@@ -249,6 +254,11 @@ export type PairEffect =
   | { readonly kind: "release"; readonly output: RunnerOutput; readonly heldMs: number }
   /** All that was remembered may be seen: this runner is the primary now. */
   | { readonly kind: "releaseRemembered" }
+  /**
+   * The guest runs here, in this epoch: the gateway is told, and then the network by `announcement`
+   * (null: the guest's card has no address yet).
+   */
+  | { readonly kind: "goLive"; readonly epoch: Epoch; readonly announcement: Uint8Array | null }
   | { readonly kind: "report"; readonly report: PairReport }
   | { readonly kind: "exit"; readonly reason: ExitReason; readonly message: string };
 
@@ -266,4 +276,6 @@ export type PairReport =
   | { readonly kind: "paired"; readonly backup: Nonce; readonly epoch: number }
   | { readonly kind: "acknowledged"; readonly through: StepIndex }
   | { readonly kind: "lag"; readonly entries: number; readonly ms: number }
+  /** More frames were held than the bound allows: the newest are lost, as on a full switch. */
+  | { readonly kind: "egressDropped"; readonly frames: number }
   | { readonly kind: "badMessage"; readonly message: string };

@@ -32,6 +32,18 @@ export interface Machine {
   writerPosition(writer: number): number;
   /** Console bytes the guest can still be sent; of an entry that brings more the rest is not taken. */
   readonly consoleInputRoom: number;
+  /** Frames that the guest's network card has room for; of an entry that brings more the rest is lost. */
+  readonly ingressRoom: number;
+  /**
+   * How far the card has taken the frames of the gateway that sent last; null before the first.
+   * Frames of any other gateway begin anew.
+   */
+  readonly ingress: IngressPosition | null;
+  /**
+   * The frame by which a new primary tells the network where the guest's address is now (gratuitous
+   * ARP, or RARP while the guest's IPv4 address is not known); null before the card has an address.
+   */
+  readonly announcement: Uint8Array | null;
   /** The guest has asked for its personality and no start input has come: a shared boot ends here. */
   readonly awaitsPersonality: boolean;
 
@@ -58,13 +70,30 @@ export interface StepResult {
   readonly poweredOff: boolean;
 }
 
-/** What leaves the machine; it waits for the Output Rule. Frames and disk writes join later. */
-export type MachineOutput = {
+/** What leaves the machine; it waits for the Output Rule. Disk writes join later. */
+export type MachineOutput = ConsoleOutput | EgressOutput;
+
+export interface ConsoleOutput {
   readonly kind: "console";
   /** Position of the first byte in all that the console ever printed: part of the guest's state. */
   readonly position: number;
   readonly bytes: Uint8Array;
-};
+}
+
+/** All Ethernet frames that the guest sent in one step. */
+export interface EgressOutput {
+  readonly kind: "egress";
+  /** Number of the first frame among all that the guest ever sent: part of the guest's state. */
+  readonly first: number;
+  /** At least one. */
+  readonly frames: readonly Uint8Array[];
+}
+
+export interface IngressPosition {
+  readonly gateway: number;
+  /** Number of the first frame that was not taken. */
+  readonly next: number;
+}
 
 export interface ConsoleHistory {
   /** Position of the first of `bytes` in all that the console ever printed. */

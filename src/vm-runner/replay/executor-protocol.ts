@@ -22,7 +22,9 @@ export interface Batch {
 export type RunnerOutput =
   | MachineOutput
   /** Of all that a console writer typed, everything below this position is in the log. */
-  | { readonly kind: "accepted"; readonly writer: number; readonly position: number };
+  | { readonly kind: "accepted"; readonly writer: number; readonly position: number }
+  /** Of all frames that a gateway had for the guest, those before number `next` are in the log. */
+  | { readonly kind: "ingressAccepted"; readonly gateway: number; readonly next: number };
 
 export type ExecutorCommand =
   /**
@@ -78,9 +80,15 @@ export type ExecutorEvent =
   | { readonly kind: "executed"; readonly index: StepIndex; readonly timeUs: VirtualUs }
   /**
    * The recorder runs; `next` is the first entry it will record, `printed` the position after the
-   * last byte that the console printed.
+   * last byte that the console printed, `announcement` as in `Machine`. What the gateway may forget
+   * follows as an output (`ingressAccepted`).
    */
-  | { readonly kind: "live"; readonly next: StepIndex; readonly printed: number }
+  | {
+      readonly kind: "live";
+      readonly next: StepIndex;
+      readonly printed: number;
+      readonly announcement: Uint8Array | null;
+    }
   | { readonly kind: "paused"; readonly next: StepIndex }
   /** The machine continues in a fresh instance; the old one can be read. Before its entry. */
   | {

@@ -18,7 +18,13 @@ export interface LogEntry {
   readonly inputs: readonly LogInput[];
 }
 
-export type LogInput = ConsoleInput | StartInput | SnapshotInput | StateHashInput | PowerOffInput;
+export type LogInput =
+  | ConsoleInput
+  | IngressInput
+  | StartInput
+  | SnapshotInput
+  | StateHashInput
+  | PowerOffInput;
 
 /** Bytes typed at the serial console. */
 export interface ConsoleInput {
@@ -33,6 +39,21 @@ export interface ConsoleInput {
    * position is in the log. So a writer that the guest has forgotten continues where it was.
    */
   readonly accepted?: number;
+}
+
+/** Ethernet frames for the guest's network card. */
+export interface IngressInput {
+  readonly kind: "ingress";
+  /** Which gateway numbered them: a 32-bit number that each gateway process makes for itself. */
+  readonly gateway: number;
+  /**
+   * Number of the first frame among all that this gateway ever had for the guest; the others follow
+   * it one by one. A frame whose number the guest's card has passed already is dropped, so a gateway
+   * may send again, after a failover, whatever it was not told to be in the log.
+   */
+  readonly first: number;
+  /** At least one. */
+  readonly frames: readonly Uint8Array[];
 }
 
 /** What makes this VM itself; always in entry 0 and nowhere else. */
