@@ -12,7 +12,7 @@ import { freePort } from "../src/cli/pair/free-port.ts";
 import { readStatus } from "../src/cli/pair/runner-client.ts";
 import { createKeyFile } from "../src/platform/key-file.ts";
 import type { RunnerStatus } from "../src/shared/protocol/status.ts";
-import { ArbiterClient } from "../src/vm-runner/host/arbiter-client.ts";
+import { ArbiterClient } from "../src/storage-arbiter/record/arbiter-client.ts";
 import { type Child, firstLine, killed, lastWords, startPinned } from "./processes.ts";
 import { until } from "./waiting.ts";
 

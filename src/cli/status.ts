@@ -4,7 +4,7 @@ import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
 import type { VmRecord } from "../shared/protocol/record.ts";
 import type { RunnerStatus } from "../shared/protocol/status.ts";
-import { ArbiterClient } from "../vm-runner/host/arbiter-client.ts";
+import { ArbiterClient } from "../storage-arbiter/record/arbiter-client.ts";
 import { runCommand } from "./command-error.ts";
 import { readStatus } from "./pair/runner-client.ts";
 import { type PairEntry, requireEntry, stateFiles } from "./pair/state-directory.ts";

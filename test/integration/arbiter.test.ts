@@ -12,7 +12,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createKeyFile } from "../../src/platform/key-file.ts";
 import { pskClientOptions } from "../../src/platform/psk.ts";
 import type { RecordRequest } from "../../src/shared/protocol/record.ts";
-import { ArbiterClient } from "../../src/vm-runner/host/arbiter-client.ts";
+import { ArbiterClient } from "../../src/storage-arbiter/record/arbiter-client.ts";
 
 const vm = "0b5c1fd2-9d3c-4d3e-8f44-1f6a3a8d9c11";
 let folder: string;

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { createKeyFile } from "../../src/platform/key-file.ts";
 import type { VmRecord } from "../../src/shared/protocol/record.ts";
 import type { RunnerRole, RunnerStatus } from "../../src/shared/protocol/status.ts";
-import { ArbiterClient } from "../../src/vm-runner/host/arbiter-client.ts";
+import { ArbiterClient } from "../../src/storage-arbiter/record/arbiter-client.ts";
 import { freePort } from "./pair-ports.ts";
 
 const host = "127.0.0.1";

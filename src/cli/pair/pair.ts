@@ -4,7 +4,7 @@
  * decided by the record alone; nothing here ever guesses it.
  */
 import type { VmRecord } from "../../shared/protocol/record.ts";
-import type { ArbiterClient } from "../../vm-runner/host/arbiter-client.ts";
+import type { ArbiterClient } from "../../storage-arbiter/record/arbiter-client.ts";
 import type { ArbiterProcess } from "./arbiter-process.ts";
 import type { HalfView, PairEnd, PairEvent, PairView } from "./events.ts";
 import { describeExit, Half } from "./half.ts";

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import { exitCodes } from "../../platform/exit-codes.ts";
 import { createKeyFile } from "../../platform/key-file.ts";
-import { ArbiterClient } from "../../vm-runner/host/arbiter-client.ts";
+import { ArbiterClient } from "../../storage-arbiter/record/arbiter-client.ts";
 import { CommandError } from "../command-error.ts";
 import { ArbiterProcess } from "./arbiter-process.ts";
 import type { PairEvent, PairView } from "./events.ts";

@@ -4,6 +4,7 @@
  */
 import type { Logger } from "../../platform/logging.ts";
 import { unreachable } from "../../shared/assert.ts";
+import type { ArbiterClient } from "../../storage-arbiter/record/arbiter-client.ts";
 import type { ConsoleService } from "../console/console-service.ts";
 import { initialState, step } from "../failover/pair.ts";
 import type {
@@ -16,7 +17,6 @@ import type {
 import type { ExecutorCommand, ExecutorEvent } from "../replay/executor-protocol.ts";
 import type { Endpoint } from "../wire/endpoint.ts";
 import type { Heartbeats } from "../wire/heartbeats.ts";
-import type { ArbiterClient } from "./arbiter-client.ts";
 import type { RunnerMeter } from "./runner-meter.ts";
 import { startInput } from "./start-input.ts";
 import type { MachineOrigin, VmThread } from "./vm-thread.ts";

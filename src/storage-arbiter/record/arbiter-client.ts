@@ -1,6 +1,7 @@
 /**
- * The runner's way to the record that an arbiter serves. A record that cannot be reached is an
- * expected answer here ("hold the outputs and wait; never guess"), so nothing is thrown for it.
+ * The way of a runner, a gateway or a command to the record that an arbiter serves. A record that
+ * cannot be reached is an expected answer here ("hold the outputs and wait; never guess"), so
+ * nothing is thrown for it.
  *
  * A take-over must not wait for a handshake: the connection of the last request stays open for the
  * next one. `read` at the start of a runner's life opens it.
@@ -9,7 +10,7 @@ import https from "node:https";
 import { isWrongKey, pskClientOptions } from "../../platform/psk.ts";
 import { arbiterTimeoutMs } from "../../shared/limits.ts";
 import type { RecordOutcome, RecordRequest, VmRecord } from "../../shared/protocol/record.ts";
-import { outcomeSchema, recordSchema } from "../../storage-arbiter/record/record-schema.ts";
+import { outcomeSchema, recordSchema } from "./record-schema.ts";
 
 /** Nothing is known of the request's fate: it may have been granted, or may be yet. */
 export interface NoAnswer {
