@@ -1,6 +1,6 @@
 /** Drives executors on the simulated machine in tests: turns, a clock, and everything they said. */
 
-import type { MachineOutput } from "../src/vm-runner/machine/machine.ts";
+import type { ConsoleOutput } from "../src/vm-runner/machine/machine.ts";
 import { Executor } from "../src/vm-runner/replay/executor.ts";
 import type {
   Batch,
@@ -9,8 +9,9 @@ import type {
 } from "../src/vm-runner/replay/executor-protocol.ts";
 import type { LogInput } from "../src/vm-runner/replay/log-entry.ts";
 import { type Echo, parseConsole } from "./simulation/machine/echoes.ts";
-import { newTarget, SimulatedMachine } from "./simulation/machine/machine.ts";
+import { SimulatedMachine } from "./simulation/machine/machine.ts";
 import { newSha256 } from "./simulation/machine/sha256.ts";
+import { newTarget } from "./simulation/machine/snapshot-target.ts";
 
 export const start: LogInput = {
   kind: "start",
@@ -75,7 +76,7 @@ export class Rig {
   }
 
   /** What the guest printed, piece by piece. */
-  get printed(): MachineOutput[] {
+  get printed(): ConsoleOutput[] {
     return this.of("output").flatMap(({ output }) => (output.kind === "console" ? [output] : []));
   }
 

@@ -38,7 +38,7 @@ function shortScenario(seed: number): Scenario {
     ...{ kind: "crash at effect", atMs, node: "primary", nth: 1 + below(random, 40) },
     ...{ when: pick(random, ["before", "after"]), silent: random() < 0.5, restartMs: 20 },
   };
-  const guest = { memoryBytes: 32 * 1024, timerUs: 10_000, burstBytes: 512 };
+  const guest = { memoryBytes: 32 * 1024, timerUs: 10_000, burstBytes: 512, timersPerFrames: 0 };
   const network = { ...plainScenario.network, jitterMs: random() };
   return {
     ...plainScenario,
@@ -87,6 +87,7 @@ function fullScenario(seed: number): Scenario {
       memoryBytes: random() < 0.12 ? 700 * 1024 : 16 * 1024 * (1 + below(random, 4)),
       timerUs: pick(random, [2_000, 5_000, 9_000, 20_000]),
       burstBytes: pick(random, [256, 2_048, 12 * 1024]),
+      timersPerFrames: 0,
     },
     clocks: Object.fromEntries(everyone.map((node) => [node, drawClock(random)])),
     clients: Math.max(pick(random, [1, 1, 2, 3]), ...pastes.map(({ clients }) => clients)),

@@ -37,6 +37,8 @@ export interface ExecutedStep {
   /** Of the whole state after the step, hidden state included. */
   readonly fingerprint: number;
   readonly outputs: readonly MachineOutput[];
+  /** Frames that the guest's card took with the entry. */
+  readonly taken: readonly Uint8Array[];
 }
 
 export type Answer =

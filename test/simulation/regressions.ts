@@ -19,7 +19,7 @@ export interface Regression {
 const drawnWell = { ...plainScenario, patientDeath: true, clients: 1 } as const;
 const network = { ...plainScenario.network, latencyMs: 1 };
 const lease = { kind: "lease", arbiters: 1, delayMs: 1, lossShare: 0 } as const;
-const slowGuest = { memoryBytes: 32_768, timerUs: 20_000, burstBytes: 256 };
+const slowGuest = { memoryBytes: 32_768, timerUs: 20_000, burstBytes: 256, timersPerFrames: 0 };
 const threeReadersPaste: Scenario = {
   ...{ ...drawnWell, seed: 5, network, store: lease, guest: slowGuest, faultyMs: 287 },
   faults: [{ kind: "paste", bytes: 7_435, clients: 3, atMs: 286.3425160714097 }],
@@ -58,7 +58,7 @@ export const regressions: readonly Regression[] = [
         delayMs: 6.371103280918854,
         lossShare: 0.2167551275342703,
       },
-      guest: { memoryBytes: 32_768, timerUs: 2_000, burstBytes: 12_288 },
+      guest: { memoryBytes: 32_768, timerUs: 2_000, burstBytes: 12_288, timersPerFrames: 0 },
       faultyMs: 1_394.8834466282278,
       faults: [
         {

@@ -54,6 +54,8 @@ export interface GuestShape {
   readonly timerUs: number;
   /** Bytes that the guest prints in one go when told to. */
   readonly burstBytes: number;
+  /** Timers from the guest's own frames to the next ones; 0: it sends none unless it is asked. */
+  readonly timersPerFrames: number;
 }
 
 export interface ClockShape {
@@ -177,7 +179,7 @@ export const plainScenario: Scenario = {
   faultyMs: 0,
   network: { latencyMs: 0.5, jitterMs: 0, lossShare: 0, duplicateShare: 0, reorderShare: 0 },
   store: { kind: "file", arbiters: 1, delayMs: 1, lossShare: 0 },
-  guest: { memoryBytes: 64 * 1024, timerUs: 4_000, burstBytes: 2_048 },
+  guest: { memoryBytes: 64 * 1024, timerUs: 4_000, burstBytes: 2_048, timersPerFrames: 0 },
   clocks: {},
   clients: 0,
   faults: [],

@@ -39,8 +39,9 @@ export class BoundsChecker implements Checker {
         this.#released.delete(event.process);
         return;
       case "executed":
-        for (const { position, bytes } of event.step.outputs) {
-          this.#printed.set(event.process, position + bytes.length);
+        for (const output of event.step.outputs) {
+          if (output.kind !== "console") continue;
+          this.#printed.set(event.process, output.position + output.bytes.length);
         }
         return;
       case "released":

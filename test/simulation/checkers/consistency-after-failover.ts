@@ -47,6 +47,7 @@ export class ConsistencyChecker implements Checker {
       this.#mustHaveTyped(output.writer, output.position, process);
       return;
     }
+    if (output.kind !== "console") return;
     const before = this.#console.length;
     this.#console.put(process, output.position, output.bytes);
     this.#echoes.read(this.#console.from(before));
@@ -58,7 +59,9 @@ export class ConsistencyChecker implements Checker {
     const printed = new ConsoleBytes();
     for (const { step, executor } of history) {
       takeInputs(written, step.entry);
-      for (const { position, bytes } of step.outputs) printed.put(executor, position, bytes);
+      for (const output of step.outputs) {
+        if (output.kind === "console") printed.put(executor, output.position, output.bytes);
+      }
     }
     this.#console.mustBeginLike(printed);
     for (const [writer, { accepted }] of this.#clients) {

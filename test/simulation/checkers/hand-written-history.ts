@@ -22,7 +22,7 @@ function step(shape: StepShape): ExecutedStep {
   const { parent = index === 0 ? 0 : 10 * index + branch, fingerprint = 7 * index } = shape;
   const outputs = text === "" ? [] : [{ kind: "console" as const, position, bytes: bytes(text) }];
   const entry = { index, timeUs: 1_000 * index, inputs };
-  return { entry, chain: chainOf(index, branch), parent, fingerprint, outputs };
+  return { entry, chain: chainOf(index, branch), parent, fingerprint, outputs, taken: [] };
 }
 
 const chainOf = (index: number, branch = 0) => 10 * (index + 1) + branch;

@@ -20,6 +20,7 @@ export interface ReferenceMachine {
   readonly fingerprint: number;
 }
 
+const nothing = new Uint8Array(0);
 const trapCharacter = "T".charCodeAt(0);
 
 export class ReplayChecker implements Checker {
@@ -91,15 +92,28 @@ function differenceOf(
   for (const [i, output] of step.outputs.entries()) {
     const other = outputs[i];
     if (other === undefined) return `output ${i} is missing`;
-    if (output.position !== other.position) {
-      return `output ${i} at position ${output.position} and ${other.position}`;
-    }
-    if (!equal(output.bytes, other.bytes)) {
-      return `output ${i} at position ${output.position} is ${text(output.bytes)} and ${text(other.bytes)}`;
-    }
+    const difference = outputDifference(output, other);
+    if (difference !== null) return `output ${i} ${difference}`;
   }
   if (step.fingerprint === fingerprint) return null;
   return `equal outputs, but the state is ${step.fingerprint} and ${fingerprint}`;
+}
+
+function outputDifference(one: MachineOutput, other: MachineOutput): string | null {
+  if (one.kind === "console" && other.kind === "console") {
+    if (one.position !== other.position) return `at position ${one.position} and ${other.position}`;
+    if (equal(one.bytes, other.bytes)) return null;
+    return `at position ${one.position} is ${text(one.bytes)} and ${text(other.bytes)}`;
+  }
+  if (one.kind !== "egress" || other.kind !== "egress") return `is ${one.kind} and ${other.kind}`;
+  if (one.first !== other.first) return `begins with frame ${one.first} and ${other.first}`;
+  if (one.frames.length !== other.frames.length) {
+    return `has ${one.frames.length} frames and ${other.frames.length}`;
+  }
+  const at = one.frames.findIndex((frame, i) => !equal(frame, other.frames[i] ?? nothing));
+  if (at === -1) return null;
+  const [mine, others] = [one.frames[at] ?? nothing, other.frames[at] ?? nothing];
+  return `has frame ${one.first + at} as ${text(mine)} and ${text(others)}`;
 }
 
 function equal(one: Uint8Array, other: Uint8Array): boolean {

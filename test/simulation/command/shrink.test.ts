@@ -15,7 +15,7 @@ const big: Scenario = {
   faultyMs: 4000,
   network: { latencyMs: 9, jitterMs: 3, lossShare: 0.1, duplicateShare: 0.1, reorderShare: 0.1 },
   store: { kind: "file", arbiters: 3, delayMs: 8, lossShare: 0.2 },
-  guest: { memoryBytes: 1024, timerUs: 100, burstBytes: 10 },
+  guest: { memoryBytes: 1024, timerUs: 100, burstBytes: 10, timersPerFrames: 0 },
   clocks: { a: { offsetMs: 4, rate: 1.1 }, b: { offsetMs: 0, rate: 1 } },
   clients: 4,
   faults: Array.from({ length: 37 }, (_, i) => crash(100 * i)),

@@ -40,7 +40,7 @@ test.each<[string, SimEvent]>([
           timeUs: 900,
           inputs: [{ kind: "console", writer: 1, position: 0, bytes: bytes("hi") }],
         },
-        ...{ chain: 42, parent: 41, fingerprint: -1 },
+        ...{ chain: 42, parent: 41, fingerprint: -1, taken: [] },
         outputs: [{ kind: "console", position: 5, bytes: bytes("hi\n") }],
       },
     },

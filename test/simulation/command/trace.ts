@@ -20,6 +20,7 @@ import type {
 } from "../../../src/vm-runner/replay/executor-protocol.ts";
 import type { LogInput } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { Answer, SimEvent } from "../events.ts";
+import { lineOf } from "../machine/frames.ts";
 import { faultInWords } from "./fault-words.ts";
 
 const timeWidth = 10;
@@ -27,6 +28,8 @@ const processWidth = 7;
 const kindWidth = 8;
 /** Of bytes that were printed or typed. */
 const textMax = 24;
+/** Of frames that travel together. */
+const framesMax = 4;
 
 export function traceLine(event: SimEvent): string {
   const time = event.atMs.toFixed(3).padStart(timeWidth);
@@ -110,7 +113,7 @@ function inputInWords(input: PairInput): string {
       return `wrong key: ${input.message}`;
     case "chunkSent":
       return `chunk of snapshot ${input.id} sent`;
-    case "consoleInput":
+    case "guestInput":
       return logInputInWords(input.input);
     case "tick":
     case "noAnswer":
@@ -136,6 +139,8 @@ function effectInWords(effect: PairEffect): string {
       return `remember ${outputInWords(effect.output)}`;
     case "release":
       return `release ${outputInWords(effect.output)}`;
+    case "goLive":
+      return `go live in epoch ${effect.epoch}`;
     case "report":
       return reportInWords(effect.report);
     case "exit":
@@ -258,6 +263,8 @@ function reportInWords(report: PairReport): string {
       return `${report.kind} ${report.id}`;
     case "lag":
       return `lag ${report.entries}`;
+    case "egressDropped":
+      return `dropped ${report.frames} frames`;
   }
   return unreachable(report);
 }
@@ -297,14 +304,25 @@ function batchInWords({ first, count }: Batch): string {
 }
 
 function outputInWords(output: RunnerOutput): string {
-  if (output.kind === "console") return textInWords(output.position, output.bytes);
-  return `accepted below ${output.position} of writer ${output.writer}`;
+  switch (output.kind) {
+    case "console":
+      return textInWords(output.position, output.bytes);
+    case "egress":
+      return framesInWords(output.first, output.frames);
+    case "accepted":
+      return `accepted below ${output.position} of writer ${output.writer}`;
+    case "ingressAccepted":
+      return `accepted frames before ${output.next} of gateway ${output.gateway}`;
+  }
+  return unreachable(output);
 }
 
 function logInputInWords(input: LogInput): string {
   switch (input.kind) {
     case "console":
       return `writer ${input.writer} ${textInWords(input.position, input.bytes)}`;
+    case "ingress":
+      return `gateway ${input.gateway} ${framesInWords(input.first, input.frames)}`;
     case "stateHash":
       return `stateHash of ${input.snapshot}`;
     case "start":
@@ -313,6 +331,12 @@ function logInputInWords(input: LogInput): string {
       return input.kind;
   }
   return unreachable(input);
+}
+
+/** Numbers, and what the frames say: the simulated ones are lines of text. */
+function framesInWords(first: number, frames: readonly Uint8Array[]): string {
+  const lines = frames.slice(0, framesMax).map((frame) => `"${lineOf(frame)}"`);
+  return `#${first}+${frames.length} ${lines.join(" ")}${frames.length > framesMax ? "…" : ""}`;
 }
 
 /** Position and length of all, text of the beginning; whatever is not printable is a dot. */

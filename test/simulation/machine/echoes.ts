@@ -1,5 +1,7 @@
 /** What the simulated guest answers to those who type: one line for an entry and a writer. */
 
+import type { Hash } from "./hash.ts";
+
 /** Bytes that the guest took from a writer: its stream, in order, without a gap or repetition. */
 export interface Echo {
   readonly writer: number;
@@ -27,4 +29,8 @@ export function parseConsole(text: string): Echo[] {
 /** The same of the console's bytes. */
 export function echoesOf(bytes: Uint8Array): Echo[] {
   return parseConsole(new TextDecoder().decode(bytes));
+}
+
+export function hashEcho(hash: Hash, echo: Echo | undefined): void {
+  if (echo !== undefined) hash.add(echo.writer).add(echo.position).text(echo.text);
 }

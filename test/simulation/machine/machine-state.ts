@@ -2,6 +2,7 @@
 import type { ByteReader, ByteWriter } from "../../../src/shared/bytes.ts";
 import type { LogEntry, LogInput } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { Chain } from "../events.ts";
+import { type CardState, freshCard } from "./card.ts";
 import type { Echo } from "./echoes.ts";
 import type { Hash } from "./hash.ts";
 
@@ -21,10 +22,13 @@ export interface GuestState {
   off: boolean;
   /** Delivered, and not echoed before the step runs. */
   typed: Echo[];
+  card: CardState;
   /** From here on for the checkers only: the last entry delivered, the chain with and before it. */
   chain: Chain;
   parent: Chain;
   entry: LogEntry | null;
+  /** Frames that the card took of it. */
+  taken: readonly Uint8Array[];
   /** The machine moved after that entry was delivered. */
   moved: boolean;
 }
@@ -42,9 +46,11 @@ export function freshState(timerUs: number): GuestState {
     burstLeft: 0,
     off: false,
     typed: [],
+    card: freshCard(),
     chain: 0,
     parent: 0,
     entry: null,
+    taken: [],
     moved: false,
   };
 }
@@ -70,6 +76,10 @@ function hashInput(hash: Hash, input: LogInput): void {
     case "console":
       hash.add(1).add(input.writer).add(input.position).bytes(input.bytes);
       return;
+    case "ingress":
+      hash.add(6).add(input.gateway).add(input.first).add(input.frames.length);
+      for (const frame of input.frames) hash.bytes(frame);
+      return;
     case "start":
       hash.add(2).bytes(input.seed).bytes(input.mac).add(input.wallClockMs);
       return;
@@ -82,6 +92,14 @@ function hashInput(hash: Hash, input: LogInput): void {
     case "snapshot":
       return;
   }
+}
+
+/** The entry as the log has it: it says that the machine moved, if and only if it did. */
+export function asExecuted(entry: LogEntry, moved: boolean): LogEntry {
+  if (entry.inputs.length === 0 && !moved) return entry;
+  const inputs = entry.inputs.filter(({ kind }) => kind !== "snapshot");
+  if (moved) return { ...entry, inputs: [...inputs, { kind: "snapshot" }] };
+  return inputs.length === entry.inputs.length ? entry : { ...entry, inputs };
 }
 
 /** Rare, so it may be slow: JSON, with its length before it. */

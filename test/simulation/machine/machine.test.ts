@@ -4,7 +4,8 @@ import type { MachineOutput, SnapshotSource } from "../../../src/vm-runner/machi
 import type { LogEntry, LogInput } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { ExecutedStep } from "../events.ts";
 import { echoesOf, parseConsole } from "./echoes.ts";
-import { type MachineOptions, newTarget, SimulatedMachine } from "./machine.ts";
+import { type MachineOptions, SimulatedMachine } from "./machine.ts";
+import { newTarget } from "./snapshot-target.ts";
 
 const start: LogInput = {
   kind: "start",
@@ -38,7 +39,9 @@ function watched(options: Partial<MachineOptions> = {}) {
 }
 
 function textOf(outputs: readonly MachineOutput[]): string {
-  return outputs.map(({ bytes }) => new TextDecoder().decode(bytes)).join("");
+  return outputs
+    .map((output) => (output.kind === "console" ? new TextDecoder().decode(output.bytes) : ""))
+    .join("");
 }
 
 function printed(steps: readonly ExecutedStep[]): string {

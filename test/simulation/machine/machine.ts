@@ -1,7 +1,7 @@
 /**
  * A small machine for the simulator and the executor's tests. It echoes what is typed, counts,
  * prints a line at some of its timers, and computes, prints a lot, powers off or traps when it is
- * told to. Its outputs depend on every input and time it was ever given, and like those of the
+ * told to; and it answers frames and sends some by itself. Its outputs depend on every input and time it was ever given, and like those of the
  * real one on state that no snapshot carries (as a TLB): a machine that ran on prints something
  * else than one that moved into a fresh instance. Its steps allocate next to nothing.
  */
@@ -9,9 +9,12 @@ import { assert } from "../../../src/shared/assert.ts";
 import { ByteReader, ByteWriter } from "../../../src/shared/bytes.ts";
 import { crc32c } from "../../../src/shared/crc32c.ts";
 import { ConsoleWriters } from "../../../src/vm-runner/devices/console/writers.ts";
-import type { SnapshotSource, SnapshotTarget } from "../../../src/vm-runner/machine/machine.ts";
+import type { SnapshotSource } from "../../../src/vm-runner/machine/machine.ts";
 import {
   type ConsoleHistory,
+  type ConsoleOutput,
+  type EgressOutput,
+  type IngressPosition,
   type Machine,
   type MachineOutput,
   MachineTrap,
@@ -20,12 +23,19 @@ import {
   type StepResult,
   windowBytes,
 } from "../../../src/vm-runner/machine/machine.ts";
-import type { ConsoleInput, LogEntry } from "../../../src/vm-runner/replay/log-entry.ts";
+import type {
+  ConsoleInput,
+  IngressInput,
+  LogEntry,
+} from "../../../src/vm-runner/replay/log-entry.ts";
 import type { Chain, ExecutedStep } from "../events.ts";
 import type { GuestShape } from "../scenario.ts";
-import { type Echo, echoLine } from "./echoes.ts";
+import { hashCard, ringFrames, sendFrames, takeFrames } from "./card.ts";
+import { echoLine, hashEcho } from "./echoes.ts";
+import { encodeFrame } from "./frames.ts";
 import { cellHash, Hash, memoryHash, mixed } from "./hash.ts";
 import {
+  asExecuted,
   chainOf,
   freshState,
   type GuestState,
@@ -34,6 +44,7 @@ import {
   writeGuest,
 } from "./machine-state.ts";
 import { PrintedBytes } from "./printed-bytes.ts";
+import { sourceOf } from "./snapshot-source.ts";
 import { Warmth } from "./warmth.ts";
 
 export interface MachineOptions extends GuestShape {
@@ -49,6 +60,7 @@ const defaults: MachineOptions = {
   memoryBytes: 4 * windowBytes,
   timerUs: 4_000,
   burstBytes: 8_192,
+  timersPerFrames: 0,
 };
 /** The console prints at most this much of a burst in one step. */
 const burstPieceBytes = 4_096;
@@ -56,7 +68,10 @@ const burstRowBytes = 64;
 const computingSteps = 40;
 /** Timers from one printed line to the next. */
 const timersPerLine = 5;
+/** It sends up to so many frames that nobody asked for at once. */
+const unaskedFramesMax = 3;
 const nothing: readonly MachineOutput[] = [];
+const noFrames: readonly Uint8Array[] = [];
 
 export class SimulatedMachine implements Machine {
   /** Set to make the next `move` or `prepareSpare` fail. */
@@ -89,6 +104,19 @@ export class SimulatedMachine implements Machine {
     const machine = new SimulatedMachine({ ...options, memoryBytes: 0 });
     machine.#load(memory, devices);
     return machine;
+  }
+
+  get ingressRoom(): number {
+    return ringFrames - this.#state.card.ring.length;
+  }
+
+  get ingress(): IngressPosition | null {
+    return this.#state.card.position;
+  }
+
+  /** Its card has an address from entry 0 on. */
+  get announcement(): Uint8Array | null {
+    return this.#state.entry === null ? null : encodeFrame({ kind: "announcement" });
   }
 
   get memory(): Uint8Array {
@@ -129,11 +157,13 @@ export class SimulatedMachine implements Machine {
     state.entry = entry;
     state.moved = false;
     state.timeUs = entry.timeUs;
+    state.taken = noFrames;
     this.#mix(entry.timeUs);
     for (let i = 0; i < entry.inputs.length; i++) {
       const input = entry.inputs[i];
       if (input?.kind === "start") this.#mix(crc32c(input.seed));
       if (input?.kind === "console") this.#type(input);
+      if (input?.kind === "ingress") this.#receive(input);
     }
   }
 
@@ -143,11 +173,14 @@ export class SimulatedMachine implements Machine {
     if (state.computing > 0) state.computing--;
     this.#mix(state.steps);
     this.#warmth.step(state.digest);
-    const text = this.#echo() + this.#burst() + this.#onTimer();
-    const outputs = text === "" ? nothing : [this.#print(text)];
+    const timerCame = this.#takeTimer();
+    const text = this.#echo() + this.#burst() + (timerCame ? this.#onTimer() : "");
+    const printed = text === "" ? nothing : [this.#print(text)];
+    const sent = this.#send(timerCame);
+    const outputs = sent === null ? printed : [...printed, sent];
     this.#touchMemory();
     if (this.#options.watch !== undefined) this.#tell(this.#options.watch, outputs);
-    const idle = state.computing === 0 && state.burstLeft === 0;
+    const idle = state.computing === 0 && state.burstLeft === 0 && state.card.ring.length === 0;
     return {
       outputs,
       idle,
@@ -254,16 +287,43 @@ export class SimulatedMachine implements Machine {
     return `${rows.slice(0, size - 1)}\n`;
   }
 
-  #onTimer(): string {
+  /** Whether the timer came due; then the next one is set. */
+  #takeTimer(): boolean {
     const state = this.#state;
-    if (state.timeUs < state.timerAtUs) return "";
+    if (state.timeUs < state.timerAtUs) return false;
     state.timerAtUs = state.timeUs + this.#options.timerUs;
     state.timers++;
+    return true;
+  }
+
+  #receive(input: IngressInput): void {
+    const state = this.#state;
+    const taken = takeFrames(state.card, input);
+    if (taken.length === 0) return;
+    state.taken = state.taken.length === 0 ? taken : [...state.taken, ...taken];
+    for (const frame of taken) this.#mix(crc32c(frame));
+  }
+
+  #send(timerCame: boolean): EgressOutput | null {
+    const { timersPerFrames } = this.#options;
+    const { timers, card, digest } = this.#state;
+    const due = timerCame && timersPerFrames > 0 && timers % timersPerFrames === 0;
+    const unasked = due ? 1 + ((digest >>> 4) % unaskedFramesMax) : 0;
+    if (unasked === 0 && card.ring.length === 0) return null;
+    const before = card.sent;
+    const state = () => `${(digest >>> 0).toString(16)}.${this.#warmth.bits.toString(16)}`;
+    const output = sendFrames(card, unasked, state);
+    this.#mix(card.sent - before);
+    return output;
+  }
+
+  #onTimer(): string {
+    const state = this.#state;
     if (state.timers % timersPerLine !== 0) return "";
     return `tick ${state.steps} ${this.#warmth.bits.toString(16)}\n`;
   }
 
-  #print(text: string): MachineOutput {
+  #print(text: string): ConsoleOutput {
     const state = this.#state;
     const position = state.printed;
     const bytes = new Uint8Array(text.length);
@@ -285,7 +345,7 @@ export class SimulatedMachine implements Machine {
   }
 
   #tell(watch: (step: ExecutedStep) => void, outputs: readonly MachineOutput[]): void {
-    const { entry, moved, chain, parent } = this.#state;
+    const { entry, moved, chain, parent, taken } = this.#state;
     assert(entry !== null, "an entry is delivered before its step runs");
     watch({
       entry: asExecuted(entry, moved),
@@ -293,6 +353,7 @@ export class SimulatedMachine implements Machine {
       parent,
       fingerprint: this.fingerprint,
       outputs,
+      taken,
     });
   }
 
@@ -303,6 +364,7 @@ export class SimulatedMachine implements Machine {
     hash.add(state.timerAtUs).add(state.timers).add(state.printed).add(state.computing);
     hash.add(state.burstLeft).add(state.off ? 1 : 0);
     for (let i = 0; i < state.typed.length; i++) hashEcho(hash, state.typed[i]);
+    hashCard(hash, state.card);
     return hash;
   }
 
@@ -337,50 +399,4 @@ export class SimulatedMachine implements Machine {
     this.#memoryHash = memoryHash(memory);
     this.#warmth = new Warmth();
   }
-}
-
-/** Where snapshots are received; `onMachine` is given each machine made of one. */
-export function newTarget(
-  options: Partial<MachineOptions> = {},
-  onMachine: (machine: SimulatedMachine) => void = () => {},
-): (memoryBytes: number) => Promise<SnapshotTarget> {
-  return async (memoryBytes) => {
-    await options.ready?.();
-    const memory = new Uint8Array(memoryBytes);
-    return {
-      write: (offset, bytes) => memory.set(bytes, offset),
-      finish: async (devices) => {
-        const machine = SimulatedMachine.restored(options, memory, devices);
-        onMachine(machine);
-        return machine;
-      },
-    };
-  };
-}
-
-function sourceOf(memory: Uint8Array, devices: Uint8Array): SnapshotSource {
-  let released = false;
-  return {
-    devices,
-    memoryBytes: memory.length,
-    read: (offset, length) => {
-      assert(!released, "a snapshot that was let go is not read");
-      return memory.slice(offset, offset + length);
-    },
-    release: () => {
-      released = true;
-    },
-  };
-}
-
-function hashEcho(hash: Hash, echo: Echo | undefined): void {
-  if (echo !== undefined) hash.add(echo.writer).add(echo.position).text(echo.text);
-}
-
-/** The entry as the log has it: it says that the machine moved, if and only if it did. */
-function asExecuted(entry: LogEntry, moved: boolean): LogEntry {
-  if (entry.inputs.length === 0 && !moved) return entry;
-  const inputs = entry.inputs.filter(({ kind }) => kind !== "snapshot");
-  if (moved) return { ...entry, inputs: [...inputs, { kind: "snapshot" }] };
-  return inputs.length === entry.inputs.length ? entry : { ...entry, inputs };
 }

@@ -19,7 +19,8 @@ import type {
 import type { ChannelMessage } from "../../../src/vm-runner/logging-channel/messages.ts";
 import type { RunnerOutput } from "../../../src/vm-runner/replay/executor-protocol.ts";
 import type { ExecutedStep, Node } from "../events.ts";
-import { newTarget, SimulatedMachine } from "../machine/machine.ts";
+import { SimulatedMachine } from "../machine/machine.ts";
+import { newTarget } from "../machine/snapshot-target.ts";
 import { reportBuffers } from "./buffers.ts";
 import type { DriftingClock } from "./clock.ts";
 import { SimulatedEndpoint } from "./endpoint.ts";
@@ -89,7 +90,7 @@ export class SimulatedRunner {
     this.#judge = new HeartbeatJudge({ vm: world.vm, nonce });
     this.state = initialState(config, this.clock.nowMs);
     this.#console = new ConsoleService({
-      onInput: (input) => this.input("console", { kind: "consoleInput", input }),
+      onInput: (input) => this.input("console", { kind: "guestInput", input }),
     });
     this.#endpoint = new SimulatedEndpoint(agenda, this.#random, this.#console, {
       onMessage: (link, message) => this.input(`link ${link}`, { kind: "message", link, message }),
@@ -318,6 +319,8 @@ export class SimulatedRunner {
           this.#witness.onReleased(output, this.#epoch);
         }
         this.#console.becomePrimary();
+        return;
+      case "goLive":
         return;
       case "report":
         this.#report(effect.report);
