@@ -4,7 +4,24 @@
  * given to the next one again. It has no clock and does no I/O: connections, the network behind it
  * and the record are held by somebody else (the shell in `host/`, or the simulator).
  */
+import { assert } from "../shared/assert.ts";
+import {
+  egressQueueBytesMax,
+  frameBytesMax,
+  frameBytesMin,
+  gatewayMessageBytesMax,
+  gatewayRunnersMax,
+  ingressInFlightBytesMax,
+} from "../shared/limits.ts";
+import {
+  type CloseReason,
+  decodeGatewayMessage,
+  type RunnerToGateway,
+} from "../shared/protocol/gateway.ts";
 import type { Epoch, Nonce, VmRecord } from "../shared/protocol/record.ts";
+import { IngressQueue } from "./ingress-queue.ts";
+import { type Claim, judgeClaim, learnRecord, type NewestEpoch } from "./newest-epoch.ts";
+import { Link } from "./runner-link.ts";
 
 /** The way to one runner: messages in order, until one side ends it. */
 export interface RunnerConnection {
@@ -74,28 +91,303 @@ export class RunnerProtocolError extends Error {
   override readonly name = "RunnerProtocolError";
 }
 
-export declare class Gateway {
-  constructor(options: GatewayOptions);
-  readonly counters: GatewayCounters;
+/** Of a frame in a message (its length), and of the message itself: at most. */
+const frameOverheadBytes = 4;
+const messageOverheadBytes = 64;
+
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #links = new Set<Link>();
+  readonly #ingress = new IngressQueue();
+  readonly #counters = {
+    ingressFrames: 0,
+    ingressBytes: 0,
+    egressFrames: 0,
+    egressBytes: 0,
+    ingressExpired: 0,
+    ingressDropped: 0,
+    egressDropped: 0,
+    egressFenced: 0,
+    egressRepeated: 0,
+    malformed: 0,
+    failovers: 0,
+  };
+  #network: NetworkPort | null = null;
+  #newest: NewestEpoch | null = null;
+  #reading = false;
+  #attached: { readonly link: Link; readonly claim: Claim } | null = null;
+  #lastAttached: Nonce | null = null;
+  /** Number of the next frame for the guest that the attached runner was not sent. */
+  #ingressUnsent = 0;
+  /** Number of the next frame of the guest; null: none has come. */
+  #egressNext: number | null = null;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#readRecord();
+  }
+
+  get counters(): GatewayCounters {
+    return this.#counters;
+  }
+
   /** The newest epoch known; null before the record was read. */
-  readonly epoch: Epoch | null;
+  get epoch(): Epoch | null {
+    return this.#newest?.epoch ?? null;
+  }
+
   /** The runner whose frames count; null: nobody is attached. */
-  readonly attached: { readonly nonce: Nonce; readonly epoch: Epoch } | null;
+  get attached(): { readonly nonce: Nonce; readonly epoch: Epoch } | null {
+    return this.#attached?.claim ?? null;
+  }
+
+  /** Frames for the guest that no runner has confirmed. */
+  get inFlight(): { readonly frames: number; readonly bytes: number } {
+    return { frames: this.#ingress.next - this.#ingress.first, bytes: this.#ingress.bytes };
+  }
 
   /** The network behind is there; null: it is gone. */
-  setNetwork(network: NetworkPort | null): void;
+  setNetwork(network: NetworkPort | null): void {
+    this.#network = network;
+  }
+
   /** A runner's connection, before its first message. */
-  accept(connection: RunnerConnection): RunnerLink;
+  accept(connection: RunnerConnection): RunnerLink {
+    const link = new Link(connection);
+    const open = [...this.#links].filter(({ standing }) => standing.kind !== "closed");
+    this.#links.add(link);
+    if (open.length >= gatewayRunnersMax) this.#close(link, "too many runners");
+    return link;
+  }
+
   /** A whole message of a runner. Whoever holds the connection hangs up when this throws.
    * @throws BytesError, RunnerProtocolError */
-  receive(link: RunnerLink, message: Uint8Array): void;
+  receive(link: RunnerLink, message: Uint8Array): void {
+    const known = this.#known(link);
+    const decoded = decodeGatewayMessage(message);
+    switch (decoded.kind) {
+      case "attach":
+        this.#onAttach(known, decoded);
+        return;
+      case "renew":
+        this.#onRenew(known, decoded.epoch);
+        return;
+      case "egress":
+      case "ingressAccepted":
+      case "announce":
+        this.#onTraffic(known, decoded);
+        return;
+      case "attached":
+      case "ingress":
+      case "closed":
+        throw new RunnerProtocolError(`a runner sent "${decoded.kind}", which gateways send`);
+    }
+  }
+
   /** The runner's connection is closed, whoever closed it. */
-  leave(link: RunnerLink): void;
+  leave(link: RunnerLink): void {
+    const known = this.#known(link);
+    this.#links.delete(known);
+    if (this.#attached?.link === known) this.#attached = null;
+  }
+
   /** Null: there is no record of this VM. */
-  onRecord(record: VmRecord | null): void;
-  onRecordUnreadable(): void;
+  onRecord(record: VmRecord | null): void {
+    this.#reading = false;
+    // A record that is missing says nothing; it is asked for again, and nobody is let in.
+    if (record === null) return;
+    assert(record.vm === this.#options.vm, `the record is of VM ${record.vm}`);
+    const newest = learnRecord(this.#newest, record);
+    if (newest === this.#newest) return;
+    this.#newest = newest;
+    this.#options.onReport({ kind: "record", ...newest });
+    this.#reviewAttached(newest);
+    for (const link of [...this.#links]) {
+      if (link.standing.kind === "waiting") this.#judge(link, link.standing.claim);
+    }
+  }
+
+  onRecordUnreadable(): void {
+    this.#reading = false;
+  }
+
   /** A frame from the network, for the guest. */
-  onFrame(frame: Uint8Array, nowMs: number): void;
+  onFrame(frame: Uint8Array, nowMs: number): void {
+    if (!isFrame(frame)) {
+      this.#counters.malformed++;
+      return;
+    }
+    if (!this.#ingress.add(frame, nowMs)) {
+      this.#counters.ingressDropped++;
+      return;
+    }
+    this.#counters.ingressFrames++;
+    this.#counters.ingressBytes += frame.length;
+    this.#sendIngress();
+  }
+
   /** Every so often: asks again for the record, forgets frames that are too old. */
-  tick(nowMs: number): void;
+  tick(nowMs: number): void {
+    if (this.#newest === null) this.#readRecord();
+    this.#counters.ingressExpired += this.#ingress.forgetOld(nowMs);
+    this.#sendIngress();
+  }
+
+  #readRecord(): void {
+    if (this.#reading) return;
+    this.#reading = true;
+    this.#options.readRecord();
+  }
+
+  #known(link: RunnerLink): Link {
+    assert(link instanceof Link && this.#links.has(link), "this link was never accepted, or left");
+    return link;
+  }
+
+  #onAttach(link: Link, { nonce, epoch }: Claim): void {
+    if (link.standing.kind === "closed") return;
+    if (link.standing.kind !== "new") throw new RunnerProtocolError("a runner attached twice");
+    this.#judge(link, { nonce, epoch });
+  }
+
+  #judge(link: Link, claim: Claim): void {
+    if (this.#newest === null) {
+      link.standing = { kind: "waiting", claim };
+      this.#readRecord();
+      return;
+    }
+    const judgement = judgeClaim(this.#newest, claim);
+    if (judgement.kind === "refused") {
+      this.#close(link, judgement.reason, claim);
+      return;
+    }
+    this.#newest = judgement.newest;
+    const before = this.#attached;
+    this.#attached = { link, claim };
+    link.standing = { kind: "attached", claim };
+    if (before !== null) this.#close(before.link, "superseded", before.claim);
+    this.#welcome(link, claim);
+  }
+
+  #welcome(link: Link, claim: Claim): void {
+    if (this.#lastAttached !== null && this.#lastAttached !== claim.nonce) {
+      this.#counters.failovers++;
+    }
+    this.#lastAttached = claim.nonce;
+    const { gateway } = this.#options;
+    link.send({ kind: "attached", gateway, egressNext: this.#egressNext });
+    this.#ingressUnsent = this.#ingress.first;
+    this.#options.onReport({ kind: "attached", ...claim, resentFrames: this.inFlight.frames });
+    this.#sendIngress();
+  }
+
+  #onRenew(link: Link, epoch: Epoch): void {
+    const { standing } = link;
+    switch (standing.kind) {
+      case "closed":
+        return;
+      case "new":
+        throw new RunnerProtocolError("a runner renewed an epoch before it attached");
+      case "waiting":
+      case "attached":
+        break;
+    }
+    if (epoch < standing.claim.epoch) {
+      throw new RunnerProtocolError(`epoch ${standing.claim.epoch} was renewed to ${epoch}`);
+    }
+    const claim = { nonce: standing.claim.nonce, epoch };
+    link.standing = { kind: standing.kind, claim };
+    if (standing.kind === "waiting") return;
+    this.#attached = { link, claim };
+    this.#newest = { epoch, primary: claim.nonce };
+  }
+
+  /** The record was read again: does whoever is attached still count? */
+  #reviewAttached(newest: NewestEpoch): void {
+    if (this.#attached === null) return;
+    const { link, claim } = this.#attached;
+    if (claim.nonce === newest.primary) {
+      this.#onRenew(link, newest.epoch);
+      return;
+    }
+    this.#attached = null;
+    this.#close(link, "superseded", claim);
+  }
+
+  #onTraffic(
+    link: Link,
+    message: Extract<RunnerToGateway, { kind: "egress" | "ingressAccepted" | "announce" }>,
+  ): void {
+    if (this.#attached?.link !== link) {
+      this.#counters.egressFenced += message.kind === "egress" ? message.frames.length : 1;
+      return;
+    }
+    switch (message.kind) {
+      case "egress":
+        this.#onEgress(message.first, message.frames);
+        return;
+      case "announce":
+        this.#toNetwork(message.frame);
+        return;
+      case "ingressAccepted":
+        this.#onAccepted(message.gateway, message.next);
+        return;
+    }
+  }
+
+  #onEgress(first: number, frames: readonly Uint8Array[]): void {
+    const expected = this.#egressNext ?? first;
+    const repeated = Math.min(Math.max(0, expected - first), frames.length);
+    this.#counters.egressRepeated += repeated;
+    for (const frame of frames.slice(repeated)) this.#toNetwork(frame);
+    this.#egressNext = Math.max(expected, first + frames.length);
+  }
+
+  #onAccepted(gateway: number, next: number): void {
+    // Of frames that another gateway process took.
+    if (gateway !== this.#options.gateway) return;
+    if (next > this.#ingress.next) {
+      throw new RunnerProtocolError(
+        `frames before ${next} were accepted; the next one is ${this.#ingress.next}`,
+      );
+    }
+    this.#ingress.forgetBefore(next);
+    this.#sendIngress();
+  }
+
+  #toNetwork(frame: Uint8Array): void {
+    if (!isFrame(frame)) {
+      this.#counters.malformed++;
+      return;
+    }
+    if (this.#network === null || this.#network.queuedBytes + frame.length > egressQueueBytesMax) {
+      this.#counters.egressDropped++;
+      return;
+    }
+    this.#counters.egressFrames++;
+    this.#counters.egressBytes += frame.length;
+    this.#network.send(frame);
+  }
+
+  /** A runner that reads nothing gets no more: what is too old by then is forgotten. */
+  #sendIngress(): void {
+    if (this.#attached === null) return;
+    const { link } = this.#attached;
+    const bytesMax = gatewayMessageBytesMax - messageOverheadBytes;
+    while (link.connection.queuedBytes <= ingressInFlightBytesMax) {
+      const run = this.#ingress.run(this.#ingressUnsent, bytesMax, frameOverheadBytes);
+      if (run === null) return;
+      link.send({ kind: "ingress", ...run });
+      this.#ingressUnsent = run.first + run.frames.length;
+    }
+  }
+
+  #close(link: Link, reason: CloseReason, claim: Claim | null = null): void {
+    link.close(reason, this.epoch ?? 0);
+    if (claim !== null) this.#options.onReport({ kind: "closed", ...claim, reason });
+  }
+}
+
+function isFrame(frame: Uint8Array): boolean {
+  return frame.length >= frameBytesMin && frame.length <= frameBytesMax;
 }

@@ -1,0 +1,44 @@
+/**
+ * Frames of the guest that must not reach gvproxy. It serves the interface by which ports are
+ * published to its guests too, at port 80 of the gateway's address, and cannot be told not to: any
+ * user of the guest could open ports, and make and remove sockets, on the computer that runs the
+ * gateway. And it connects to whatever address a packet names: those that mean "this computer"
+ * would reach the gateway's own loopback.
+ */
+
+/** The guest's network, as gvproxy is told. */
+export const guestNetwork = {
+  subnet: "192.168.127.0/24",
+  gatewayIp: "192.168.127.1",
+  guestIp: "192.168.127.2",
+  /** gvproxy would lead this one to the loopback of the computer that it runs on. */
+  hostIp: "192.168.127.254",
+} as const;
+
+const etherTypeAt = 12;
+const ipAt = 14;
+const ipHeaderBytesMin = 20;
+const ipv4 = 0x0800;
+const tcp = 6;
+const controlPort = 80;
+const gatewayAddress = guestNetwork.gatewayIp.split(".").map(Number);
+
+/** Is this a frame that the network behind must not see? */
+export function isForbidden(frame: Uint8Array): boolean {
+  if (frame.length < ipAt + ipHeaderBytesMin || u16(frame, etherTypeAt) !== ipv4) return false;
+  const to = frame.subarray(ipAt + 16, ipAt + 20);
+  if (to[0] === 0 || to[0] === 127) return true;
+  const toGateway = gatewayAddress.every((byte, i) => byte === to[i]);
+  return toGateway && frame[ipAt + 9] === tcp && mayBeControl(frame);
+}
+
+/** A piece of a packet need not show its port: pieces are refused. */
+function mayBeControl(frame: Uint8Array): boolean {
+  const isPiece = (u16(frame, ipAt + 6) & 0x3fff) !== 0;
+  const tcpAt = ipAt + 4 * ((frame[ipAt] ?? 0) & 0x0f);
+  return isPiece || frame.length < tcpAt + 4 || u16(frame, tcpAt + 2) === controlPort;
+}
+
+function u16(bytes: Uint8Array, at: number): number {
+  return (bytes[at] ?? 0) * 0x100 + (bytes[at + 1] ?? 0);
+}
