@@ -1,8 +1,8 @@
 /** A console reader's TLS connection, held for the console's service. */
 import type { TLSSocket } from "node:tls";
+import { Connection } from "../../platform/connection.ts";
 import { consoleMessageBytesMax } from "../../shared/protocol/console.ts";
 import type { ConsoleService } from "../console/console-service.ts";
-import { Connection } from "./connection.ts";
 
 /** Serves a reader until it goes; `onBadPeer`: how it broke the protocol. */
 export function serveReader(

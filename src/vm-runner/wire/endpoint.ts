@@ -4,13 +4,13 @@
  * the link, by which the core knows them.
  */
 import tls, { type TLSSocket } from "node:tls";
+import { Connection } from "../../platform/connection.ts";
 import { isWrongKey, pskClientOptions, pskServerOptions } from "../../platform/psk.ts";
 import { failureTimeoutMs, messageBytesMax } from "../../shared/limits.ts";
 import { consoleTagMin } from "../../shared/protocol/console.ts";
 import type { Link } from "../failover/pair-types.ts";
 import { decodeMessage, encodeMessage } from "../logging-channel/message-codec.ts";
 import type { ChannelMessage } from "../logging-channel/messages.ts";
-import { Connection } from "./connection.ts";
 import { pack, unpack } from "./snapshot-compression.ts";
 
 export interface Address {

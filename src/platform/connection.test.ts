@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { TLSSocket } from "node:tls";
 import { expect, test } from "@jest/globals";
-import { frame } from "../../shared/framing.ts";
+import { frame } from "../shared/framing.ts";
 import { Connection } from "./connection.ts";
 
 class FakeSocket extends EventEmitter {

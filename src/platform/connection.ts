@@ -1,6 +1,6 @@
 /** A framed connection over TLS-PSK: messages in, messages out, one end. */
 import type { TLSSocket } from "node:tls";
-import { FrameReader, frame } from "../../shared/framing.ts";
+import { FrameReader, frame } from "../shared/framing.ts";
 
 export interface ConnectionEvents {
   /** A message; throwing hangs up, because a peer that breaks the format cannot be followed. */
