@@ -1,6 +1,6 @@
 /**
- * Which files a guest consists of. A guest is a directory with a guest.json; the two that come
- * with Lockstep, "default" and "tiny", are built on first use (guest/build.sh).
+ * Which files a guest consists of. A guest is a directory with a guest.json; those that come with
+ * Lockstep, "default", "servers" and "tiny", are built on first use (guest/build.sh).
  */
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -32,18 +32,18 @@ const multibootSchema = z.object({ program: z.string() });
 const descriptionSchema = z.union([multibootSchema, linuxSchema]);
 
 /**
- * `name`: "default", "tiny" or a directory with a guest.json.
+ * `name`: "default", "servers", "tiny" or a directory with a guest.json.
  * @throws GuestError, and MachineSpecError for a machine that cannot be had.
  */
 export async function findGuest(name: string, memoryMiB: number): Promise<Guest> {
   if (name === "tiny") {
-    const program = path.join(await buildGuests(), "tiny.bin");
+    const program = path.join(await buildGuest("default"), "tiny.bin");
     return {
       spec: parseMachineSpec({ memoryMiB, boot: { kind: "multiboot", program } }),
       sharedBoot: false,
     };
   }
-  const directory = name === "default" ? await buildGuests() : path.resolve(name);
+  const directory = isBuiltHere(name) ? await buildGuest(name) : path.resolve(name);
   const description = await readDescription(path.join(directory, "guest.json"));
   const file = (relative: string) => path.resolve(directory, relative);
   if ("program" in description) {
@@ -61,7 +61,7 @@ export async function findGuest(name: string, memoryMiB: number): Promise<Guest>
   };
   return {
     spec: parseMachineSpec({ memoryMiB, boot }),
-    sharedBoot: description.name === "default",
+    sharedBoot: isBuiltHere(description.name ?? ""),
   };
 }
 
@@ -72,7 +72,7 @@ async function readDescription(file: string): Promise<z.infer<typeof description
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new GuestError(
-      `no guest at ${path.dirname(file)}: ${reason}; give "default", "tiny" or a directory with a guest.json`,
+      `no guest at ${path.dirname(file)}: ${reason}; give "default", "servers", "tiny" or a directory with a guest.json`,
     );
   }
   const parsed = descriptionSchema.safeParse(json);
@@ -82,10 +82,15 @@ async function readDescription(file: string): Promise<z.infer<typeof description
   );
 }
 
-/** The directory with the guests of Lockstep; its progress goes to stderr. */
-function buildGuests(): Promise<string> {
+/** Linux guests that build.sh knows; all ask for their personality. */
+function isBuiltHere(name: string): boolean {
+  return name === "default" || name === "servers";
+}
+
+/** The directory with this guest; the build's progress goes to stderr. */
+function buildGuest(name: string): Promise<string> {
   const script = fileURLToPath(new URL("../../../guest/build.sh", import.meta.url));
-  const child = spawn("bash", [script], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn("bash", [script, name], { stdio: ["ignore", "pipe", "inherit"] });
   let printed = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     printed += text;
