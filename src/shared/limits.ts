@@ -68,6 +68,12 @@ export const ingressAgeMsMax = 3_000;
 /** Frames delivered to the guest with one entry. */
 export const ingressPerEntryFramesMax = 64;
 export const ingressPerEntryBytesMax = 64 * 1024;
+/** Buffers that the guest's network card can be given in either direction; a power of two. */
+export const networkQueueSize = 256;
+/** The guest's frames taken in one step; the rest waits for the next one. */
+export const egressPerStepFramesMax = 256;
+/** When so many bytes were taken in one step, the rest waits for the next one. */
+export const egressPerStepBytesMax = 256 * 1024;
 /** The guest's frames held by the Output Rule; then the newest are dropped: the guest never waits. */
 export const heldEgressBytesMax = 2 * 1024 * 1024;
 /** The guest's last frames, kept for a gateway that did not get them from the lost primary. */
@@ -119,6 +125,14 @@ assert(
 assert(
   heldEgressBytesMax < egressHistoryBytes,
   "a gateway must find every frame that was held when the primary died in the backup's history",
+);
+assert(
+  egressPerStepBytesMax + frameBytesMax < heldEgressBytesMax,
+  "the frames of one step can be held",
+);
+assert(
+  ingressPerEntryFramesMax <= networkQueueSize,
+  "the frames of one entry find room in a queue that is empty",
 );
 assert(
   ingressPerEntryBytesMax >= frameBytesMax && gatewayMessageBytesMax > frameBytesMax,

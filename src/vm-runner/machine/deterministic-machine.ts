@@ -7,6 +7,7 @@ import { crc32c } from "../../shared/crc32c.ts";
 import type { LogEntry, StartInput } from "../replay/log-entry.ts";
 import {
   type ConsoleHistory,
+  type IngressPosition,
   type Machine,
   MachineTrap,
   type RegisterChecks,
@@ -111,6 +112,18 @@ class DeterministicMachine implements InspectableMachine {
     return this.#peripherals.console.port.room;
   }
 
+  get ingressRoom(): number {
+    return this.#peripherals.network.room(this.#instance.card);
+  }
+
+  get ingress(): IngressPosition | null {
+    return this.#peripherals.network.ingress;
+  }
+
+  get announcement(): Uint8Array | null {
+    return this.#peripherals.network.announcement;
+  }
+
   get awaitsPersonality(): boolean {
     return this.#peripherals.personality.isAwaited;
   }
@@ -124,24 +137,27 @@ class DeterministicMachine implements InspectableMachine {
     this.#peripherals.clock.set(entry.timeUs);
     for (const input of entry.inputs) {
       if (input.kind === "console") this.#peripherals.console.input(input);
+      if (input.kind === "ingress") this.#peripherals.network.input(input, this.#instance.card);
       if (input.kind === "start") this.#start(input);
     }
   }
 
   run(): StepResult {
     assert(!this.#isTrapped, "the machine has trapped: its state is not known any more");
-    const { clock, console, personality } = this.#peripherals;
+    const { clock, console, network, personality } = this.#peripherals;
     const { timeUs } = clock;
     try {
       console.port.feed(this.#instance.uarts.console);
       personality.port.feed(this.#instance.uarts.personality);
+      if (network.canTransmit) network.transmit(this.#instance.card);
       const sleepMs = this.#instance.step();
-      const output = console.takeOutput();
+      const outputs = [console.takeOutput(), network.takeOutput()];
       const halted = this.#liveMemory()[inHltOffset] !== 0;
-      const idle = halted && !console.port.canFeed && !personality.port.canFeed;
+      const isFed = console.port.canFeed || personality.port.canFeed || network.canTransmit;
+      const idle = halted && !isFed;
       const endUs = clock.endUs;
       return {
-        outputs: output === null ? [] : [output],
+        outputs: outputs.filter((output) => output !== null),
         idle,
         wakeUs: idle ? Math.max(sleepUsMin, Math.ceil(sleepMs * 1000)) + endUs - timeUs : 0,
         endUs,
@@ -156,7 +172,7 @@ class DeterministicMachine implements InspectableMachine {
 
   registers(): RegisterChecks {
     const eflags = this.#instance.cpu.get_eflags();
-    return readRegisters(this.#liveMemory(), eflags, this.#peripherals.console.checksum);
+    return readRegisters(this.#liveMemory(), eflags, this.#peripherals.outputsChecksum);
   }
 
   windowChecksum(number: number): number {
@@ -206,7 +222,8 @@ class DeterministicMachine implements InspectableMachine {
     this.#peripherals.random.seed(input.seed);
     this.#peripherals.clock.setWallClock(input.wallClockMs);
     this.#peripherals.personality.start(input.seed);
-    this.#instance.setMac(input.mac);
+    this.#peripherals.network.start(input.mac);
+    this.#instance.card.setMac(input.mac);
   }
 
   /** The WebAssembly memory; growing it makes a new buffer. */

@@ -1,9 +1,11 @@
 /**
- * The part of the machine's state that is ours: clock, random stream, console, personality. Its
- * form in a snapshot is here, in one order.
+ * The part of the machine's state that is ours: clock, random stream, console, personality,
+ * network. Its form in a snapshot is here, in one order.
  */
 import { ByteReader, ByteWriter } from "../../shared/bytes.ts";
+import { crc32c } from "../../shared/crc32c.ts";
 import { ConsoleDevice } from "../devices/console/device.ts";
+import { NetworkDevice } from "../devices/network/device.ts";
 import { PersonalityDevice } from "../devices/personality.ts";
 import type { Uart } from "../devices/serial-port.ts";
 import type { StepEnvironment } from "./global-overrides.ts";
@@ -21,8 +23,7 @@ export class Peripherals {
   readonly random = new RandomStream();
   readonly console = new ConsoleDevice();
   readonly personality = new PersonalityDevice();
-  /** Frames that the guest sent and nobody took: there is no network yet. */
-  framesDropped = 0;
+  readonly network = new NetworkDevice();
 
   readonly environment: StepEnvironment = {
     readMs: () => this.clock.readMs(),
@@ -30,13 +31,20 @@ export class Peripherals {
     randomFraction: () => this.random.fraction(),
   };
 
+  /** CRC32C over everything that ever left the machine. */
+  get outputsChecksum(): number {
+    const network = new ByteWriter(4);
+    network.u32(this.network.checksum);
+    return crc32c(network.finish(), this.console.checksum);
+  }
+
   save(): Uint8Array {
     const writer = new ByteWriter(2 ** 17);
     this.clock.save(writer);
     this.random.save(writer);
     this.console.save(writer);
     this.personality.save(writer);
-    writer.varint(this.framesDropped);
+    this.network.save(writer);
     return writer.finish();
   }
 
@@ -46,7 +54,7 @@ export class Peripherals {
     this.random.restore(reader);
     this.console.restore(reader, uarts.console);
     this.personality.restore(reader, uarts.personality);
-    this.framesDropped = reader.varint();
+    this.network.restore(reader);
     if (reader.remaining > 0) {
       throw new Error(`the snapshot's devices have ${reader.remaining} bytes too many`);
     }

@@ -20,7 +20,7 @@ declare module "v86" {
     readonly disable_speaker: true;
     readonly acpi: false;
     readonly uart1: true;
-    readonly net_device: { readonly type: "virtio" };
+    readonly net_device: { readonly type: "virtio"; readonly mtu: number };
     readonly preserve_mac_from_state_image: true;
   }
 

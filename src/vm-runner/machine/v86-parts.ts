@@ -1,7 +1,7 @@
 /**
- * Handles on parts of v86 that it does not offer by name: the exports that we call, the serial
- * ports' registers, the network card's address. Each is checked when an instance is made, so that
- * another version of v86 fails there and not in the middle of a guest's life.
+ * Handles on parts of v86 that it does not offer by name: the exports that we call and the serial
+ * ports' registers (the network card: network-card.ts). Each is checked when an instance is made, so
+ * that another version of v86 fails there and not in the middle of a guest's life.
  */
 import { assert } from "../../shared/assert.ts";
 import type { Uart } from "../devices/serial-port.ts";
@@ -12,10 +12,14 @@ export interface CpuExports {
   main_loop(): number;
   codegen_finalize_finished(index: number, start: number, flags: number): void;
   get_eflags(): number;
+  /** Forgets code that was translated from guest memory between these addresses. */
+  jit_dirty_cache(start: number, end: number): void;
 }
 
+const called = ["main_loop", "codegen_finalize_finished", "get_eflags", "jit_dirty_cache"];
+
 export function adoptExports(exports: Record<string, unknown>): CpuExports {
-  for (const name of ["main_loop", "codegen_finalize_finished", "get_eflags"]) {
+  for (const name of called) {
     assert(typeof exports[name] === "function", `v86.wasm has no export ${name}`);
   }
   assert(exports["memory"] !== undefined, "v86.wasm has no memory");
@@ -72,47 +76,4 @@ export function settlePciBars(
       write32(pciDataPort, read32(pciDataPort));
     }
   }
-}
-
-/** Replaces the network card's address. */
-export type MacWriter = (mac: Uint8Array) => void;
-
-/** Depth of V86 -> v86 -> CPU -> devices -> network card -> address. */
-const macDepth = 5;
-
-/**
- * v86 makes the card's address with `Math.random` and has no option for it. Its object is found by
- * the address that a constant `Math.random` makes, so this works whatever its fields are called.
- */
-export function findMac(emulator: object, fraction: number): MacWriter {
-  const digit = Math.floor(fraction * 255);
-  const made = [0x00, 0x22, 0x15, digit, digit, digit].join(":");
-  const isMac = (value: unknown) =>
-    value instanceof Uint8Array && value.length === 6 && value.join(":") === made;
-  let level: object[] = [emulator];
-  const seen = new Set<object>(level);
-  for (let depth = 0; depth < macDepth; depth++) {
-    const next: object[] = [];
-    for (const owner of level) {
-      for (const [key, value] of Object.entries(owner)) {
-        if (isMac(value)) return (mac) => Object.assign(owner, { [key]: mac.slice() });
-        if (isPlainPart(value) && !seen.has(value)) {
-          seen.add(value);
-          next.push(value);
-        }
-      }
-    }
-    level = next;
-  }
-  throw new Error("v86's network card was not found; this version of v86 is not the pinned one");
-}
-
-/** Objects of v86's own; not its tables of thousands of ports, pages and bytes. */
-function isPlainPart(value: unknown): value is object {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !ArrayBuffer.isView(value)
-  );
 }

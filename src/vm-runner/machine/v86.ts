@@ -4,18 +4,13 @@
  * to be patched. What each replaced import does to stay deterministic stands beside it.
  */
 import { assert } from "../../shared/assert.ts";
+import { networkMtu } from "../../shared/limits.ts";
+import type { GuestMemory } from "../devices/network/virtqueue.ts";
 import { fractionOutside, insideStep, installGlobalOverrides } from "./global-overrides.ts";
 import type { BootImages, MachineImages } from "./images.ts";
+import { type NetworkCard, takeOverCard } from "./network-card.ts";
 import type { Peripherals, Uarts } from "./peripherals.ts";
-import {
-  adoptExports,
-  type CpuExports,
-  findMac,
-  jitImports,
-  type MacWriter,
-  settlePciBars,
-  uart,
-} from "./v86-parts.ts";
+import { adoptExports, type CpuExports, jitImports, settlePciBars, uart } from "./v86-parts.ts";
 
 /** What an instance is made of; the compiled v86.wasm is shared by all threads of the process. */
 export interface Firmware {
@@ -36,7 +31,7 @@ const personalityPort = 0x2f8;
 type Imports = Record<string, (...args: number[]) => number>;
 type Emulator = InstanceType<typeof import("v86").V86>;
 
-interface GuestMemory {
+interface MemoryPlace {
   readonly offset: number;
   readonly bytes: number;
 }
@@ -51,15 +46,17 @@ interface PendingFunction {
 export class V86Instance {
   readonly cpu: CpuExports;
   readonly uarts: Uarts;
+  readonly card: NetworkCard;
   readonly #emulator: Emulator;
-  readonly #writeMac: MacWriter;
   readonly #boundary: Boundary;
 
   private constructor(emulator: Emulator, boundary: Boundary) {
     this.#emulator = emulator;
     this.#boundary = boundary;
     this.cpu = boundary.cpu;
-    this.#writeMac = findMac(emulator, fractionOutside);
+    this.card = takeOverCard(emulator, fractionOutside, boundary.ram, () => {
+      boundary.peripherals.network.transmit(this.card);
+    });
     const port = (name: string, base: number) =>
       uart(
         (at) => boundary.readPort(at),
@@ -97,7 +94,7 @@ export class V86Instance {
         disable_speaker: true,
         acpi: false,
         uart1: true,
-        net_device: { type: "virtio" },
+        net_device: { type: "virtio", mtu: networkMtu },
         preserve_mac_from_state_image: true,
       });
       made.add_listener("emulator-loaded", () => resolve(made));
@@ -112,13 +109,8 @@ export class V86Instance {
     this.#boundary.peripherals = peripherals;
   }
 
-  /** Gives the network card this address of 6 bytes. */
-  setMac(mac: Uint8Array): void {
-    this.#writeMac(mac);
-  }
-
   /** Where the guest's memory lies in the WebAssembly memory, and its size. */
-  get guestMemory(): GuestMemory {
+  get guestMemory(): MemoryPlace {
     return this.#boundary.guestMemory;
   }
 
@@ -159,7 +151,8 @@ class Boundary {
   /** The exports as they are; v86 itself gets wrapped ones. */
   real: Imports = {};
   devicesOnly = false;
-  guestMemory: GuestMemory = { offset: 0, bytes: 0 };
+  guestMemory: MemoryPlace = { offset: 0, bytes: 0 };
+  readonly ram: GuestMemory;
   readonly #firmware: Firmware;
   /** v86's own functions behind the imports. */
   #given: Imports = {};
@@ -171,9 +164,17 @@ class Boundary {
   #pending: PendingFunction[] = [];
   #isFirstTick = false;
   #lastWords = "";
+  #bytes = new Uint8Array(0);
 
   constructor(firmware: Firmware) {
     this.#firmware = firmware;
+    const bytes = () => this.#guestBytes();
+    this.ram = {
+      get bytes() {
+        return bytes();
+      },
+      onWritten: (start, end) => this.cpu.jit_dirty_cache(start, end),
+    };
   }
 
   get cpu(): CpuExports {
@@ -227,9 +228,6 @@ class Boundary {
     });
     emulator.add_listener("serial1-output-byte", (byte) => {
       this.peripherals.personality.onOutputByte(byte);
-    });
-    emulator.add_listener("net0-send", () => {
-      this.peripherals.framesDropped++;
     });
   }
 
@@ -307,6 +305,15 @@ class Boundary {
         writeByte(port, (value >> 8) & 0xff);
       },
     };
+  }
+
+  /** The guest's memory; growing the WebAssembly memory makes a new buffer. */
+  #guestBytes(): Uint8Array {
+    const { buffer } = this.cpu.memory;
+    if (this.#bytes.buffer !== buffer) {
+      this.#bytes = new Uint8Array(buffer, this.guestMemory.offset, this.guestMemory.bytes);
+    }
+    return this.#bytes;
   }
 
   #onDataRead(port: number): void {

@@ -1,0 +1,233 @@
+/**
+ * The network card, as far as it is ours: v86 has the PCI device, its registers and the state of
+ * its queues; what moves between the queues and the log is here. Frames from outside go into the
+ * guest's buffers when their entry is delivered, all of them with one interrupt. Frames of the guest
+ * are taken when its driver notifies the card, and leave with the outputs of the step.
+ *
+ * The position of the gateway's frames and the number of frames sent are part of the guest's state:
+ * by them nothing is lost or doubled when either side sends again after a failover.
+ */
+import { assert } from "../../../shared/assert.ts";
+import type { ByteReader, ByteWriter } from "../../../shared/bytes.ts";
+import { crc32c } from "../../../shared/crc32c.ts";
+import {
+  egressPerStepBytesMax,
+  egressPerStepFramesMax,
+  frameBytesMax,
+  frameBytesMin,
+} from "../../../shared/limits.ts";
+import type { EgressOutput, IngressPosition } from "../../machine/machine.ts";
+import type { IngressInput } from "../../replay/log-entry.ts";
+import { announcementOf, type GuestAddress, learnAddress } from "./announcement.ts";
+import { headerBytes, receiveHeader, sentFrame } from "./virtio-header.ts";
+import {
+  availableChains,
+  bytesIn,
+  type GuestMemory,
+  gather,
+  returnChain,
+  scatter,
+  takeChain,
+  type Virtqueue,
+  wantsInterrupt,
+} from "./virtqueue.ts";
+
+/** The card of the running instance of v86. */
+export interface Card {
+  /** The driver has said that it is set up (DRIVER_OK). */
+  readonly isDriverReady: boolean;
+  /** The first 32 feature bits that the driver has accepted. */
+  readonly acceptedFeatures: number;
+  readonly receive: Virtqueue;
+  readonly transmit: Virtqueue;
+  readonly memory: GuestMemory;
+  /** Tells the driver that buffers were given back. */
+  interrupt(): void;
+}
+
+/** Frames that went nowhere, as part of the guest's state. */
+export interface FrameCounters {
+  /** From outside: too short or too long for an Ethernet. */
+  malformedIngress: number;
+  /** From the guest: as above, or not as the virtio header says. */
+  malformedEgress: number;
+  /** From outside: the driver had no buffer, or one that was too short. */
+  withoutBuffer: number;
+  /** From outside: taken already, and sent again. */
+  repeated: number;
+}
+
+const counterNames = [
+  "malformedIngress",
+  "malformedEgress",
+  "withoutBuffer",
+  "repeated",
+] as const satisfies readonly (keyof FrameCounters)[];
+const macBytes = 6;
+const ipv4Bytes = 4;
+
+export class NetworkDevice {
+  readonly counters: FrameCounters = {
+    malformedIngress: 0,
+    malformedEgress: 0,
+    withoutBuffer: 0,
+    repeated: 0,
+  };
+  #mac: Uint8Array | null = null;
+  #address: GuestAddress | null = null;
+  #ingress: IngressPosition | null = null;
+  /** Frames ever sent, those of the running step not counted. */
+  #sent = 0;
+  #checksum = 0;
+  /** The driver has notified, and was not served completely. */
+  #isTransmitting = false;
+  /** What the guest has sent in the running step, and how many chains that took. */
+  #frames: Uint8Array[] = [];
+  #framesBytes = 0;
+  #chains = 0;
+
+  /** CRC32C of everything ever sent. */
+  get checksum(): number {
+    return this.#checksum;
+  }
+
+  get ingress(): IngressPosition | null {
+    return this.#ingress;
+  }
+
+  get announcement(): Uint8Array | null {
+    return this.#mac === null ? null : announcementOf(this.#mac, this.#address);
+  }
+
+  /** The next `transmit` will take frames that the guest has sent already. */
+  get canTransmit(): boolean {
+    return this.#isTransmitting;
+  }
+
+  /** The card has this address now. */
+  start(mac: Uint8Array): void {
+    assert(mac.length === macBytes, `a MAC address of ${mac.length} bytes`);
+    this.#mac = mac.slice();
+  }
+
+  /** Frames for which the driver has made buffers available. */
+  room(card: Card): number {
+    return card.isDriverReady ? availableChains(card.receive, card.memory) : 0;
+  }
+
+  /** Gives the guest the frames that it has not got yet, as far as there are buffers. */
+  input(input: IngressInput, card: Card): void {
+    const { gateway, first, frames } = input;
+    const next = this.#ingress?.gateway === gateway ? this.#ingress.next : first;
+    const repeated = Math.min(Math.max(0, next - first), frames.length);
+    this.counters.repeated += repeated;
+    this.#ingress = { gateway, next: Math.max(next, first + frames.length) };
+    const fresh = frames.slice(repeated).filter(isFrame);
+    this.counters.malformedIngress += frames.length - repeated - fresh.length;
+    this.#receive(fresh, card);
+  }
+
+  /** Takes what the guest has sent, up to the bound of one step; the rest stays in the queue. */
+  transmit(card: Card): void {
+    const { transmit: queue, memory } = card;
+    const waiting = card.isDriverReady ? availableChains(queue, memory) : 0;
+    let taken = 0;
+    while (taken < waiting && this.#mayTakeMore) {
+      taken++;
+      this.#chains++;
+      const { head, readable } = takeChain(queue, memory);
+      this.#send(readable);
+      returnChain(queue, memory, head, 0);
+    }
+    this.#isTransmitting = taken < waiting;
+    if (taken > 0 && wantsInterrupt(queue, memory)) card.interrupt();
+  }
+
+  /** After a step: what the guest has sent, if anything. */
+  takeOutput(): EgressOutput | null {
+    const frames = this.#frames;
+    const first = this.#sent;
+    this.#frames = [];
+    this.#framesBytes = 0;
+    this.#chains = 0;
+    if (frames.length === 0) return null;
+    this.#sent += frames.length;
+    for (const frame of frames) {
+      const length = Uint8Array.of(frame.length & 0xff, frame.length >> 8);
+      this.#checksum = crc32c(frame, crc32c(length, this.#checksum));
+    }
+    return { kind: "egress", first, frames };
+  }
+
+  save(writer: ByteWriter): void {
+    assert(this.#chains === 0, "a snapshot is taken between steps, with the output taken");
+    for (const address of [this.#mac, this.#address?.mac, this.#address?.ipv4]) {
+      writer.u8(address ? 1 : 0);
+      if (address) writer.bytes(address);
+    }
+    writer.u8(this.#ingress === null ? 0 : 1);
+    if (this.#ingress !== null) {
+      writer.u32(this.#ingress.gateway);
+      writer.varint(this.#ingress.next);
+    }
+    writer.varint(this.#sent);
+    writer.u32(this.#checksum);
+    writer.u8(this.#isTransmitting ? 1 : 0);
+    for (const name of counterNames) writer.varint(this.counters[name]);
+  }
+
+  restore(reader: ByteReader): void {
+    const optional = (length: number) => (reader.u8() === 1 ? reader.bytes(length) : null);
+    this.#mac = optional(macBytes);
+    const mac = optional(macBytes);
+    const ipv4 = optional(ipv4Bytes);
+    this.#address = mac === null || ipv4 === null ? null : { mac, ipv4 };
+    this.#ingress = reader.u8() === 1 ? { gateway: reader.u32(), next: reader.varint() } : null;
+    this.#sent = reader.varint();
+    this.#checksum = reader.u32();
+    this.#isTransmitting = reader.u8() === 1;
+    for (const name of counterNames) this.counters[name] = reader.varint();
+  }
+
+  get #mayTakeMore(): boolean {
+    return this.#chains < egressPerStepFramesMax && this.#framesBytes < egressPerStepBytesMax;
+  }
+
+  #receive(frames: readonly Uint8Array[], card: Card): void {
+    const { receive: queue, memory } = card;
+    const given = Math.min(frames.length, this.room(card));
+    this.counters.withoutBuffer += frames.length - given;
+    const header = receiveHeader(card.acceptedFeatures);
+    for (const frame of frames.slice(0, given)) {
+      const { head, writable } = takeChain(queue, memory);
+      const fits = bytesIn(writable) >= headerBytes + frame.length;
+      if (fits) scatter(memory, writable, concat(header, frame));
+      else this.counters.withoutBuffer++;
+      returnChain(queue, memory, head, fits ? headerBytes + frame.length : 0);
+    }
+    if (given > 0 && wantsInterrupt(queue, memory)) card.interrupt();
+  }
+
+  #send(buffers: readonly Uint8Array[]): void {
+    const isBounded = bytesIn(buffers) <= headerBytes + frameBytesMax;
+    const frame = isBounded ? sentFrame(gather(buffers)) : null;
+    if (frame === null || !isFrame(frame)) {
+      this.counters.malformedEgress++;
+      return;
+    }
+    this.#address = learnAddress(this.#address, frame);
+    this.#frames.push(frame);
+    this.#framesBytes += frame.length;
+  }
+}
+
+function isFrame(frame: Uint8Array): boolean {
+  return frame.length >= frameBytesMin && frame.length <= frameBytesMax;
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
