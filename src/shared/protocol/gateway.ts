@@ -11,6 +11,8 @@
  *       | egress first, frames ---------------> |
  *       | announce frame ---------------------> |  "the guest is here now"
  *       | renew epoch ------------------------> |  the same primary, a later epoch
+ *       | ping -------------------------------> |  is there still somebody?
+ *       | <------------------------------- pong |
  */
 import { assert } from "../assert.ts";
 import { ByteReader, BytesError, ByteWriter } from "../bytes.ts";
@@ -29,7 +31,9 @@ export type RunnerToGateway =
   /** Frames of this gateway before number `next` are in the acknowledged log. */
   | { readonly kind: "ingressAccepted"; readonly gateway: number; readonly next: number }
   /** A frame that the guest did not send, and that has no number. */
-  | { readonly kind: "announce"; readonly frame: Uint8Array };
+  | { readonly kind: "announce"; readonly frame: Uint8Array }
+  /** To be answered at once: a gateway whose node is gone closes no connection. */
+  | { readonly kind: "ping" };
 
 export type GatewayToRunner =
   /**
@@ -39,6 +43,7 @@ export type GatewayToRunner =
    */
   | { readonly kind: "attached"; readonly gateway: number; readonly egressNext: number | null }
   | { readonly kind: "ingress"; readonly first: number; readonly frames: readonly Uint8Array[] }
+  | { readonly kind: "pong" }
   /** The last message: why this runner's frames do not count (any more). */
   | { readonly kind: "closed"; readonly reason: CloseReason; readonly epoch: Epoch };
 
@@ -68,6 +73,8 @@ const tags = {
   egress: 0x66,
   announce: 0x67,
   renew: 0x68,
+  ping: 0x69,
+  pong: 0x6a,
 } as const;
 
 /** Bytes that a frame takes in a message beside its own: the number that says its length. */
@@ -134,6 +141,10 @@ function encodeBody(writer: ByteWriter, message: GatewayMessage): void {
       return;
     case "renew":
       writer.varint(message.epoch);
+      return;
+    case "ping":
+    case "pong":
+      return;
   }
 }
 
@@ -158,6 +169,10 @@ function decodeBody(tag: number, reader: ByteReader): GatewayMessage {
       return { kind: "announce", frame: reader.bytes(readFrameLength(reader)) };
     case tags.renew:
       return { kind: "renew", epoch: reader.varint() };
+    case tags.ping:
+      return { kind: "ping" };
+    case tags.pong:
+      return { kind: "pong" };
     default:
       throw new BytesError("number", `${tag} is no kind of gateway message`);
   }
