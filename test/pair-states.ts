@@ -18,6 +18,7 @@ import type {
 import { emptyLog } from "../src/vm-runner/logging-channel/log-buffer.ts";
 import { emptyHold } from "../src/vm-runner/output-rule/output-hold.ts";
 import type { Batch, ExecutorEvent } from "../src/vm-runner/replay/executor-protocol.ts";
+import type { ConsoleInput, IngressInput } from "../src/vm-runner/replay/log-entry.ts";
 
 /** All these states are of this moment. */
 export const nowMs = 10_000;
@@ -126,6 +127,31 @@ export function printed(index: number): PairInput {
   return executor({ kind: "output", index, output });
 }
 
+export const typed: ConsoleInput = {
+  kind: "console",
+  writer: 1,
+  position: 0,
+  bytes: Uint8Array.of(7),
+};
+
+export const frames: IngressInput = {
+  kind: "ingress",
+  gateway: 1,
+  first: 0,
+  frames: [new Uint8Array(60)],
+};
+
+/** The guest sent one frame of so many bytes in step `index`. */
+export function egress(index: number, bytes = 60): PairInput {
+  const output = { kind: "egress", first: index, frames: [new Uint8Array(bytes)] } as const;
+  return executor({ kind: "output", index, output });
+}
+
+/** The recorder runs from entry `next` on. */
+export function live(next: number, announcement: Uint8Array | null = null): PairInput {
+  return executor({ kind: "live", next, printed: 0, announcement });
+}
+
 export function executor(event: ExecutorEvent): PairInput {
   return { kind: "executor", event };
 }
@@ -168,6 +194,12 @@ export class After {
   /** The steps whose outputs left. */
   get released(): number[] {
     return this.of("release").flatMap(({ output }) => ("bytes" in output ? [...output.bytes] : []));
+  }
+
+  /** First entries of the batches that are kept for the follower. */
+  get kept(): number[] {
+    const { role } = this.state;
+    return role.kind === "primary" ? [...role.log.batches].map(({ first }) => first) : [];
   }
 
   get asked(): string[] {

@@ -78,7 +78,7 @@ function isTerminal(typed: Readable): boolean {
 
 function show(output: RunnerOutput, pending: PendingInput, onAccepted: () => void): void {
   if (output.kind === "console") process.stdout.write(output.bytes);
-  else {
+  if (output.kind === "accepted") {
     pending.accepted(output.position);
     onAccepted();
   }

@@ -74,6 +74,7 @@ export class ConsoleService {
       this.#tell({ kind: "accepted", writer, position }, (reader) => reader.writer === writer);
       return;
     }
+    if (output.kind !== "console") return;
     const { position, bytes } = output;
     this.#history.remember(position, bytes);
     this.#history.show(position + bytes.length);

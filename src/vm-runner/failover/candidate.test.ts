@@ -1,5 +1,15 @@
 import { expect, test } from "@jest/globals";
-import { type After, after, executor, me, nowMs, peer, record } from "../../../test/pair-states.ts";
+import {
+  type After,
+  after,
+  executor,
+  frames,
+  me,
+  nowMs,
+  peer,
+  record,
+  typed,
+} from "../../../test/pair-states.ts";
 import { failureTimeoutMs } from "../../shared/limits.ts";
 import type { RefuseReason } from "../logging-channel/messages.ts";
 import type { Candidate, PairInput } from "./pair-types.ts";
@@ -116,7 +126,8 @@ test("told to leave, it leaves", () => {
 
 test.each<[string, PairInput]>([
   ["a heartbeat", { kind: "heartbeat", nonce: peer }],
-  ["console input", { kind: "consoleInput", input: { kind: "powerOff" } }],
+  ["console input", { kind: "guestInput", input: typed }],
+  ["a frame", { kind: "guestInput", input: frames }],
   ["the power button", { kind: "powerOff" }],
   ["a late chunk", { kind: "chunkSent", id: 1 }],
   ["a late word of the executor", executor({ kind: "executed", index: 3, timeUs: 1 })],

@@ -43,7 +43,7 @@ export function onCandidateInput(
     case "answer":
     case "noAnswer":
     case "recordUnreadable":
-    case "consoleInput":
+    case "guestInput":
     case "powerOff":
       return state;
   }

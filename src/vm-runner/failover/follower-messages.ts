@@ -1,5 +1,6 @@
 /** What the primary says to its follower: snapshot, log, and news of the record. */
 import { unreachable } from "../../shared/assert.ts";
+import { Fifo } from "../../shared/fifo.ts";
 import type { ChannelMessage } from "../logging-channel/messages.ts";
 import type { Batch } from "../replay/executor-protocol.ts";
 import type { Follower, PairState, Restoring } from "./pair-types.ts";
@@ -63,14 +64,16 @@ function onBatch(state: PairState, role: Follower, batch: Batch, turn: Turn): Pa
     const waiting = batch.count === 0 ? machine : keepForLater(machine, batch);
     return { ...state, role: acknowledge({ ...taken, machine: waiting }, turn) };
   }
+  // Before anything else is done with it: the primary's outputs wait for this.
+  const acknowledged = acknowledge(taken, turn);
   if (batch.count > 0) turn.command({ kind: "replay", batch });
-  return { ...state, role: acknowledge(taken, turn) };
+  return { ...state, role: acknowledged };
 }
 
 function keepForLater(machine: Restoring, batch: Batch): Restoring {
   return {
     ...machine,
-    waiting: [...machine.waiting, batch],
+    waiting: machine.waiting.append(batch),
     waitingBytes: machine.waitingBytes + batch.bytes.length,
   };
 }
@@ -89,7 +92,7 @@ function onSnapshotBegin(
     id,
     index,
     devices,
-    waiting: [],
+    waiting: Fifo.of(),
     waitingBytes: 0,
   };
   return { ...state, role: { ...role, machine, received: index - 1, executed: index - 1 } };

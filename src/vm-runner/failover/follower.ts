@@ -52,7 +52,7 @@ export function onFollowerInput(
     case "answer":
     case "noAnswer":
     case "recordUnreadable":
-    case "consoleInput":
+    case "guestInput":
     case "powerOff":
       return state;
   }

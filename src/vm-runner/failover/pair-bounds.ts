@@ -1,6 +1,7 @@
 /** The bounds of the pair's buffers, as a value: the simulator runs the core with small ones. */
 import {
   heldConsoleBytesMax,
+  heldEgressBytesMax,
   logBufferBytesMax,
   recorderAheadEntriesMax,
   transferLogBytesMax,
@@ -11,6 +12,8 @@ import {
 export interface PairBounds {
   /** Console bytes held by the Output Rule; then the primary waits. */
   readonly heldConsoleBytesMax: number;
+  /** The guest's frames held by the Output Rule; then the newest are dropped. */
+  readonly heldEgressBytesMax: number;
   /** Log kept for a backup that has not acknowledged it; then the primary waits. */
   readonly logBufferBytesMax: number;
   /** Entries that the recorder may be ahead of the acknowledgements. */
@@ -25,6 +28,7 @@ export interface PairBounds {
 /** What every runner uses. */
 export const pairBounds: PairBounds = {
   heldConsoleBytesMax,
+  heldEgressBytesMax,
   logBufferBytesMax,
   unacknowledgedEntriesMax,
   recorderAheadEntriesMax,

@@ -1,4 +1,5 @@
 /** The state, the inputs and the effects of the protocol core of the pair (see `pair.ts`). */
+import type { Fifo } from "../../shared/fifo.ts";
 import type { Epoch, Nonce, RecordOutcome, VmRecord } from "../../shared/protocol/record.ts";
 import type { LogBuffer } from "../logging-channel/log-buffer.ts";
 import type { ChannelMessage, Fingerprint } from "../logging-channel/messages.ts";
@@ -9,12 +10,7 @@ import type {
   ExecutorEvent,
   RunnerOutput,
 } from "../replay/executor-protocol.ts";
-import type {
-  ConsoleInput,
-  IngressInput,
-  StepIndex,
-  VirtualUs,
-} from "../replay/log-entry.ts";
+import type { ConsoleInput, IngressInput, StepIndex, VirtualUs } from "../replay/log-entry.ts";
 import type { PeerWatch } from "./failure-detector.ts";
 import type { PairBounds } from "./pair-bounds.ts";
 import type { RecordView, RunnerRequest } from "./record-view.ts";
@@ -97,7 +93,7 @@ export interface Restoring {
   readonly index: StepIndex;
   readonly devices: Uint8Array;
   /** The log that came meanwhile; replayed once the machine stands. */
-  readonly waiting: readonly Batch[];
+  readonly waiting: Fifo<Batch>;
   readonly waitingBytes: number;
 }
 

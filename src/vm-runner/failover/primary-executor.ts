@@ -1,7 +1,7 @@
 /** What the executor says while this runner is the primary. */
-import { unreachable } from "../../shared/assert.ts";
+import { assert, unreachable } from "../../shared/assert.ts";
 import { appendBatch, emptyLog } from "../logging-channel/log-buffer.ts";
-import { holdOutput } from "../output-rule/output-hold.ts";
+import { hasRoom, holdOutput } from "../output-rule/output-hold.ts";
 import type { Batch, ExecutorEvent, RunnerOutput } from "../replay/executor-protocol.ts";
 import type { PairState, Primary } from "./pair-types.ts";
 import { dropFollower, onSnapshotChunk, onSnapshotTaken, wantsLog } from "./primary-follower.ts";
@@ -22,23 +22,20 @@ export function onPrimaryExecutor(
       return turn.stop(state, "trapped", message);
     }
     default:
-      return { ...state, role: onProgress(role, event, turn) };
+      return { ...state, role: onProgress(state, role, event, turn) };
   }
 }
 
 type Progress = Exclude<ExecutorEvent, { kind: "diverged" | "trapped" }>;
 
-function onProgress(role: Primary, event: Progress, turn: Turn): Primary {
+function onProgress(state: PairState, role: Primary, event: Progress, turn: Turn): Primary {
   switch (event.kind) {
     case "recorded":
       return onRecorded(role, event.batch, turn);
-    case "output": {
-      const { index, output } = event;
-      const hold = holdOutput(role.hold, { index, output, sinceMs: turn.nowMs });
-      return { ...role, hold, printed: printedAfter(role, output) };
-    }
+    case "output":
+      return onOutput(state, role, event, turn);
     case "live":
-      return onLive({ ...role, printed: event.printed }, turn);
+      return onLive(state, role, event, turn);
     case "paused":
       return { ...role, leaving: { kind: "draining", next: event.next } };
     case "snapshotTaken":
@@ -69,16 +66,45 @@ function onRecorded(role: Primary, batch: Batch, turn: Turn): Primary {
   return { ...timed, log: appendBatch(role.log, batch) };
 }
 
+/** Held for the Output Rule, unless it is frames for which there is no room: those are lost. */
+function onOutput(
+  state: PairState,
+  role: Primary,
+  { index, output }: Extract<ExecutorEvent, { kind: "output" }>,
+  turn: Turn,
+): Primary {
+  const { heldEgressBytesMax } = state.config.bounds;
+  if (output.kind === "egress" && !hasRoom(role.hold, output, heldEgressBytesMax)) {
+    turn.report({ kind: "egressDropped", frames: output.frames.length });
+    return role;
+  }
+  const hold = holdOutput(role.hold, { index, output, sinceMs: turn.nowMs });
+  return { ...role, hold, printed: printedAfter(role, output) };
+}
+
 function printedAfter({ printed }: Primary, output: RunnerOutput): number | null {
   return output.kind === "console" ? output.position + output.bytes.length : printed;
 }
 
-function onLive(role: Primary, turn: Turn): Primary {
+/**
+ * The recorder runs: only now is the guest here, and all that it was given and has sent is known.
+ * So only now are gateway and network told, at once; the record has named this runner before. After
+ * a hand-over that was given up they are told again, which changes nothing.
+ */
+function onLive(
+  state: PairState,
+  role: Primary,
+  { printed, announcement }: Extract<ExecutorEvent, { kind: "live" }>,
+  turn: Turn,
+): Primary {
+  const { known } = state.view;
+  assert(known !== null, "a primary has read the record that names it");
+  turn.effects.push({ kind: "goLive", epoch: known.epoch, announcement });
   if (role.takeover !== null) {
     const { reason, sinceMs } = role.takeover;
     turn.report({ kind: "live", reason, afterMs: turn.nowMs - sinceMs });
   }
-  return { ...role, live: true, takeover: null };
+  return { ...role, live: true, printed, takeover: null };
 }
 
 function onSnapshotFailed(

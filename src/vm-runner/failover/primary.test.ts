@@ -5,6 +5,8 @@ import {
   after,
   executor,
   followerOfMine,
+  frames,
+  live,
   me,
   nowMs,
   peer,
@@ -13,9 +15,11 @@ import {
   record,
   recorded,
   stateOf,
+  typed,
 } from "../../../test/pair-states.ts";
 import { successorWaitMs } from "../../shared/limits.ts";
 import type { RecordRequest, VmRecord } from "../../shared/protocol/record.ts";
+import { emptyHold } from "../output-rule/output-hold.ts";
 import type { Leaving, PairInput, Primary } from "./pair-types.ts";
 import { possibleBackups, type RunnerRequest } from "./record-view.ts";
 
@@ -50,7 +54,7 @@ test.each<[string, Primary, VmRecord, number[]]>([
   ["with a candidate about to be named: not before it acknowledges", having("gated"), alone, []],
   [
     "with a candidate that is to be named and not yet asked for: not either",
-    { ...having("gated", 7), hold: { held: [], heldBytes: 0, released: 8 } },
+    { ...having("gated", 7), hold: { ...emptyHold, released: 8 } },
     alone,
     [],
   ],
@@ -105,7 +109,7 @@ test.each<[string, Primary, VmRecord, string[]]>([
   ["for one that has acknowledged all that was seen, 'pair'", having("gated"), alone, ["pair"]],
   [
     "for one that has not, nothing",
-    { ...having("gated", 7), hold: { held: [], heldBytes: 0, released: 8 } },
+    { ...having("gated", 7), hold: { ...emptyHold, released: 8 } },
     alone,
     [],
   ],
@@ -213,13 +217,12 @@ test("told to leave alone, it switches the guest off once", () => {
 test("told to leave before it is live, it waits until it is", () => {
   const waiting = after(primary({ live: false }), alone, { kind: "terminate" }, tick);
   expect(waiting.commands).toEqual([]);
-  expect(waiting.step([executor({ kind: "live", next: 10, printed: 0 })]).commands).toEqual([
-    "input",
-  ]);
+  expect(waiting.step([live(10)]).commands).toEqual(["input"]);
 });
 
 test.each([
-  ["console input", { kind: "consoleInput", input: { kind: "powerOff" } }],
+  ["console input", { kind: "guestInput", input: typed }],
+  ["a frame", { kind: "guestInput", input: frames }],
   ["the power button", { kind: "powerOff" }],
 ] as [string, PairInput][])("%s goes to the guest", (_, input) => {
   expect(after(primary(), alone, input).commands).toEqual(["input"]);

@@ -39,7 +39,7 @@ export function onPrimaryInput(
       return withPrimary(state, onFollowerLinkClosed(role, input.link, turn));
     case "chunkSent":
       return withPrimary(state, onChunkSent(role, input.id, turn));
-    case "consoleInput":
+    case "guestInput":
       turn.command({ kind: "input", input: input.input });
       return state;
     case "powerOff":

@@ -41,7 +41,7 @@ function throughOf(role: Primary, bounds: PairBounds, logFull: boolean): StepInd
   const last = role.log.next - 1;
   if (logFull) return last;
   const ahead = last + bounds.recorderAheadEntriesMax;
-  const oldest = role.log.batches[0]?.first;
+  const oldest = role.log.batches.first?.first;
   if (oldest === undefined || isTransferring(role)) return ahead;
   return Math.min(ahead, oldest - 1 + bounds.unacknowledgedEntriesMax);
 }

@@ -4,6 +4,7 @@ import {
   after,
   batch,
   executor,
+  live,
   me,
   nowMs,
   peer,
@@ -31,12 +32,10 @@ test("it asks until it has an answer, with one request at a time", () => {
 });
 
 test("granted, it is primary, but not live before the recorder runs", () => {
-  const live = taking({}, tick, granted);
-  expect(live.role).toMatchObject({ kind: "primary", live: false, log: { next: 10 } });
-  expect(live.commands).toEqual(["allowance", "record"]);
-  expect(live.step([executor({ kind: "live", next: 10, printed: 0 })]).role).toMatchObject({
-    live: true,
-  });
+  const primary = taking({}, tick, granted);
+  expect(primary.role).toMatchObject({ kind: "primary", live: false, log: { next: 10 } });
+  expect(primary.commands).toEqual(["allowance", "record"]);
+  expect(primary.step([live(10)]).role).toMatchObject({ live: true });
 });
 
 test("granted, what it printed as a backup may be seen at once: all of it was acknowledged", () => {

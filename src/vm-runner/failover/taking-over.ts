@@ -35,7 +35,7 @@ export function onTakingOverInput(
     case "noAnswer":
     case "recordRead":
     case "recordUnreadable":
-    case "consoleInput":
+    case "guestInput":
     case "powerOff":
       return state;
   }

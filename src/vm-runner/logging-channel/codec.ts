@@ -6,28 +6,50 @@
 import { assert } from "../../shared/assert.ts";
 import { ByteReader, BytesError, ByteWriter } from "../../shared/bytes.ts";
 import { crc32c } from "../../shared/crc32c.ts";
-import { batchBytesMax } from "../../shared/limits.ts";
+import {
+  batchBytesMax,
+  frameBytesMax,
+  frameBytesMin,
+  ingressPerEntryBytesMax,
+  ingressPerEntryFramesMax,
+} from "../../shared/limits.ts";
 import { type RegisterChecks, registerNames } from "../machine/machine.ts";
 import type { Batch } from "../replay/executor-protocol.ts";
-import type { LogEntry, LogInput, StepIndex, VirtualUs } from "../replay/log-entry.ts";
+import type {
+  ConsoleInput,
+  IngressInput,
+  LogEntry,
+  LogInput,
+  StepIndex,
+  VirtualUs,
+} from "../replay/log-entry.ts";
 
 /** Grows with every change of the layout; part of the pairing fingerprint and of log files. */
-export const logFormatVersion = 1;
+export const logFormatVersion = 2;
 /** Length and CRC32C of what follows. */
 export const frameHeaderBytes = 8;
 /** Every entry whose index is a multiple of this carries the checksum of a memory window. */
 export const windowCheckInterval = 64;
 /** Inputs in one entry. */
 export const entryInputsMax = 16;
+/** What a batch has before its entries, at the most. */
+const headBytesMax = 64;
+/** Tag, gateway and numbers, then each frame with its length. */
+const ingressBytesMax = 32 + ingressPerEntryBytesMax + 2 * ingressPerEntryFramesMax;
 /** What one entry may take in a batch; a batch is closed while there is room for one more. */
-const entryBytesMax = 8 * 1024;
+const entryBytesMax = ingressBytesMax + 8 * 1024;
 /** Bytes in one console input of an entry. */
 const consoleBytesMax = 256;
 const seedBytes = 32;
 const macBytes = 6;
 const hashBytes = 32;
 
-const tags = { console: 1, start: 2, snapshot: 3, stateHash: 4, powerOff: 5 } as const;
+assert(
+  headBytesMax + 2 * entryBytesMax <= batchBytesMax,
+  "the largest entry has room in a batch that was not closed",
+);
+
+const tags = { console: 1, start: 2, snapshot: 3, stateHash: 4, powerOff: 5, ingress: 6 } as const;
 
 export type CodecErrorCode =
   | "truncated"
@@ -82,7 +104,7 @@ export class BatchEncoder {
   }
 
   get hasRoom(): boolean {
-    return this.#entries.length + 2 * entryBytesMax <= batchBytesMax;
+    return headBytesMax + this.#entries.length + entryBytesMax <= batchBytesMax;
   }
 
   add(checked: CheckedEntry): void {
@@ -92,11 +114,14 @@ export class BatchEncoder {
     assert(entry.inputs.length <= entryInputsMax, `${entry.inputs.length} inputs in an entry`);
     if (this.#count === 0) this.#firstTimeUs = this.#timeUs = entry.timeUs;
     const deltaUs = entry.timeUs - this.#timeUs;
+    const before = this.#entries.length;
     assert(deltaUs >= 0, `time of entry ${entry.index} goes back by ${-deltaUs} us`);
     this.#entries.varint(deltaUs * 2 + (entry.inputs.length > 0 ? 1 : 0));
     if (window !== null) this.#entries.u32(window);
     if (entry.inputs.length > 0) this.#entries.varint(entry.inputs.length);
     for (const input of entry.inputs) writeInput(this.#entries, input);
+    const bytes = this.#entries.length - before;
+    assert(bytes <= entryBytesMax, `entry ${entry.index} takes ${bytes} bytes`);
     this.#timeUs = entry.timeUs;
     this.#count++;
   }
@@ -225,12 +250,14 @@ function readInput(reader: ByteReader): LogInput {
       return { kind: "stateHash", snapshot: reader.varint(), hash: reader.bytes(hashBytes) };
     case tags.powerOff:
       return { kind: "powerOff" };
+    case tags.ingress:
+      return readIngress(reader);
     default:
-      throw new CodecError("tag", `${tag} is no kind of input; expected 1 to ${tags.powerOff}`);
+      throw new CodecError("tag", `${tag} is no kind of input; expected 1 to ${tags.ingress}`);
   }
 }
 
-function readConsole(reader: ByteReader): LogInput {
+function readConsole(reader: ByteReader): ConsoleInput {
   const writer = reader.u32();
   const position = reader.varint();
   const length = reader.varint();
@@ -239,6 +266,42 @@ function readConsole(reader: ByteReader): LogInput {
     throw new CodecError("length", `a console input has ${length} bytes; ${expected}`);
   }
   return { kind: "console", writer, position, bytes: reader.bytes(length) };
+}
+
+function readIngress(reader: ByteReader): IngressInput {
+  const gateway = reader.u32();
+  const first = reader.varint();
+  const count = reader.varint();
+  if (count < 1 || count > ingressPerEntryFramesMax || !Number.isSafeInteger(first + count)) {
+    const expected = `expected 1 to ${ingressPerEntryFramesMax}`;
+    throw new CodecError(
+      "count",
+      `an ingress input has ${count} frames from ${first}; ${expected}`,
+    );
+  }
+  const frames = Array.from({ length: count }, () => readFrame(reader));
+  const bytes = bytesOf(frames);
+  if (bytes > ingressPerEntryBytesMax) {
+    const expected = `expected at most ${ingressPerEntryBytesMax}`;
+    throw new CodecError(
+      "length",
+      `the frames of an ingress input have ${bytes} bytes; ${expected}`,
+    );
+  }
+  return { kind: "ingress", gateway, first, frames };
+}
+
+function readFrame(reader: ByteReader): Uint8Array {
+  const length = reader.varint();
+  if (length < frameBytesMin || length > frameBytesMax) {
+    const expected = `expected ${frameBytesMin} to ${frameBytesMax}`;
+    throw new CodecError("length", `a frame has ${length} bytes; ${expected}`);
+  }
+  return reader.bytes(length);
+}
+
+function bytesOf(frames: readonly Uint8Array[]): number {
+  return frames.reduce((sum, { length }) => sum + length, 0);
 }
 
 function writeInput(writer: ByteWriter, input: LogInput): void {
@@ -266,9 +329,28 @@ function writeInput(writer: ByteWriter, input: LogInput): void {
       writer.varint(input.snapshot);
       writer.bytes(input.hash);
       return;
+    case "ingress":
+      writeIngress(writer, input);
+      return;
     case "snapshot":
     case "powerOff":
       return;
+  }
+}
+
+function writeIngress(writer: ByteWriter, { gateway, first, frames }: IngressInput): void {
+  const count = frames.length;
+  const bytes = bytesOf(frames);
+  assert(count > 0 && count <= ingressPerEntryFramesMax, `${count} frames in one input`);
+  assert(bytes <= ingressPerEntryBytesMax, `${bytes} bytes of frames in one input`);
+  writer.u32(gateway);
+  writer.varint(first);
+  writer.varint(count);
+  for (const ethernet of frames) {
+    const { length } = ethernet;
+    assert(length >= frameBytesMin && length <= frameBytesMax, `a frame of ${length} bytes`);
+    writer.varint(length);
+    writer.bytes(ethernet);
   }
 }
 

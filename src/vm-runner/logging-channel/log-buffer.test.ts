@@ -7,7 +7,7 @@ function filled(): LogBuffer {
   return [batch(4, 3), batch(7), batch(8, 2)].reduce(appendBatch, emptyLog(4));
 }
 
-const firsts = (log: LogBuffer) => log.batches.map(({ first }) => first);
+const firsts = (log: LogBuffer) => [...log.batches].map(({ first }) => first);
 
 test("batches are kept in order, with their bytes and the entry that is next", () => {
   expect(filled()).toMatchObject({ bytes: 30, next: 10 });

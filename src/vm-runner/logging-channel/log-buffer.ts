@@ -3,11 +3,12 @@
  * gap (the paper, section 2.4). With nobody to send them to, nothing is kept.
  */
 import { assert } from "../../shared/assert.ts";
+import { Fifo } from "../../shared/fifo.ts";
 import type { Batch } from "../replay/executor-protocol.ts";
 import type { StepIndex } from "../replay/log-entry.ts";
 
 export interface LogBuffer {
-  readonly batches: readonly Batch[];
+  readonly batches: Fifo<Batch>;
   readonly bytes: number;
   /** The entry that the next appended batch begins with. */
   readonly next: StepIndex;
@@ -15,14 +16,14 @@ export interface LogBuffer {
 
 /** An empty buffer whose next batch begins with entry `next`. */
 export function emptyLog(next: StepIndex): LogBuffer {
-  return { batches: [], bytes: 0, next };
+  return { batches: Fifo.of(), bytes: 0, next };
 }
 
 export function appendBatch(log: LogBuffer, batch: Batch): LogBuffer {
   assert(batch.first === log.next, `batch begins at ${batch.first}, expected ${log.next}`);
   if (batch.count === 0) return log;
   return {
-    batches: [...log.batches, batch],
+    batches: log.batches.append(batch),
     bytes: log.bytes + batch.bytes.length,
     next: batch.first + batch.count,
   };
@@ -30,12 +31,11 @@ export function appendBatch(log: LogBuffer, batch: Batch): LogBuffer {
 
 /** Drops the batches whose last entry is at most `through`. */
 export function dropThrough(log: LogBuffer, through: StepIndex): LogBuffer {
-  const kept = log.batches.findIndex((batch) => lastOf(batch) > through);
-  const count = kept === -1 ? log.batches.length : kept;
+  const count = log.batches.countWhile((batch) => lastOf(batch) <= through);
   if (count === 0) return log;
-  const dropped = log.batches.slice(0, count);
+  const dropped = log.batches.take(count);
   const bytes = dropped.reduce((sum, batch) => sum + batch.bytes.length, 0);
-  return { ...log, batches: log.batches.slice(count), bytes: log.bytes - bytes };
+  return { ...log, batches: log.batches.drop(count), bytes: log.bytes - bytes };
 }
 
 /**
@@ -44,8 +44,8 @@ export function dropThrough(log: LogBuffer, through: StepIndex): LogBuffer {
  */
 export function batchesFrom(log: LogBuffer, from: StepIndex): readonly Batch[] | null {
   if (from === log.next) return [];
-  const at = log.batches.findIndex((batch) => batch.first === from);
-  return at === -1 ? null : log.batches.slice(at);
+  const kept = log.batches.drop(log.batches.countWhile((batch) => batch.first < from));
+  return kept.first?.first === from ? [...kept] : null;
 }
 
 function lastOf(batch: Batch): StepIndex {

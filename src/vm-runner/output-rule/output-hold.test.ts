@@ -22,7 +22,7 @@ test.each([
   (through, gone, kept, last) => {
     const { hold, released } = releaseOutputs(held(3, 3, 5), through);
     expect(released.map(({ index }) => index)).toEqual(gone);
-    expect(hold.held.map(({ index }) => index)).toEqual(kept);
+    expect([...hold.held].map(({ index }) => index)).toEqual(kept);
     expect(hold.heldBytes).toBe(kept.reduce((sum, bytes) => sum + bytes, 0));
     expect(hold.released).toBe(last);
   },

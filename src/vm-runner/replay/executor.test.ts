@@ -24,7 +24,7 @@ test("the first entry carries the inputs handed in with the command to record", 
   const primary = await recorder().turns(10);
   const [entry] = decodeBatch(primary.batches[0]?.bytes ?? new Uint8Array()).entries;
   expect(entry?.entry.inputs).toEqual([start]);
-  expect(primary.of("live")).toEqual([{ kind: "live", next: 0, printed: 0 }]);
+  expect(primary.of("live")).toEqual([{ kind: "live", next: 0, printed: 0, announcement: null }]);
 });
 
 test("a batch leaves before any output of its steps", async () => {

@@ -5,11 +5,16 @@ import {
   consoleWriterBytesMax,
   consoleWritersMax,
 } from "../../shared/limits.ts";
-import { InputQueue } from "./input-queue.ts";
+import { InputQueue, type InputRoom } from "./input-queue.ts";
 import type { ConsoleInput } from "./log-entry.ts";
 
 function typed(position: number, bytes: Uint8Array, writer = 1): ConsoleInput {
   return { kind: "console", writer, position, bytes };
+}
+
+/** A guest whose console has room for so many bytes, and its card for so many frames. */
+function room(consoleInputRoom: number, ingressRoom = 0): InputRoom {
+  return { consoleInputRoom, ingressRoom };
 }
 
 test("every byte comes out once, in order, with its position, whatever room the guest has", () => {
@@ -24,17 +29,17 @@ test("every byte comes out once, in order, with its position, whatever room the 
         position += bytes.length;
       }
       const taken: number[] = [];
-      for (let turn = 0; queue.hasInput(1); turn++) {
-        const room =
+      for (let turn = 0; queue.hasInput(room(1)); turn++) {
+        const given =
           turn % 2 === 0 ? consoleInputPerEntryBytes : (roomOf[turn % roomOf.length] ?? 0);
         let length = 0;
-        for (const input of queue.take(room)) {
+        for (const input of queue.take(room(given))) {
           if (input.kind !== "console") continue;
           expect(input.position).toBe(taken.length);
           taken.push(...input.bytes);
           length += input.bytes.length;
         }
-        expect(length).toBeLessThanOrEqual(Math.min(room, consoleInputPerEntryBytes));
+        expect(length).toBeLessThanOrEqual(Math.min(given, consoleInputPerEntryBytes));
       }
       expect(taken).toEqual(texts.flatMap((bytes) => [...bytes]));
     }),
@@ -44,9 +49,9 @@ test("every byte comes out once, in order, with its position, whatever room the 
 test("a guest without room for console bytes is given none, and the queue waits", () => {
   const queue = new InputQueue();
   queue.pushTyped(typed(0, Uint8Array.of(1)), 0);
-  expect(queue.hasInput(0)).toBe(false);
-  expect(queue.take(0)).toEqual([]);
-  expect(queue.hasInput(1)).toBe(true);
+  expect(queue.hasInput(room(0))).toBe(false);
+  expect(queue.take(room(0))).toEqual([]);
+  expect(queue.hasInput(room(1))).toBe(true);
 });
 
 const ten = Uint8Array.from({ length: 10 }, (_, i) => i);
@@ -55,8 +60,8 @@ const from = (position: number, end: number) => ten.subarray(position, end);
 /** All that the queue gives, as [position of the first byte, bytes]. */
 function drained(queue: InputQueue): [number, number[]][] {
   const all: [number, number[]][] = [];
-  while (queue.hasInput(1)) {
-    for (const input of queue.take(16)) {
+  while (queue.hasInput(room(1))) {
+    for (const input of queue.take(room(16))) {
       if (input.kind === "console") all.push([input.position, [...input.bytes]]);
     }
   }
@@ -108,7 +113,7 @@ test("of all that comes again after a failover one byte is logged again, and new
 test("an entry has no more of an input than the log has: not what its writer knows", () => {
   const queue = new InputQueue();
   queue.pushTyped({ ...typed(4, from(4, 6)), accepted: 4 }, 4);
-  expect(queue.take(16)).toEqual([typed(4, from(4, 6))]);
+  expect(queue.take(room(16))).toEqual([typed(4, from(4, 6))]);
 });
 
 test("each writer has room of its own; what is above it is refused whole, and comes again", () => {
@@ -131,7 +136,7 @@ test("each writer has room of its own; what is above it is refused whole, and co
 test("a writer whose bytes were taken has room again", () => {
   const queue = new InputQueue();
   queue.pushTyped(typed(0, new Uint8Array(consoleWriterBytesMax)), 0);
-  queue.take(16);
+  queue.take(room(16));
   queue.pushTyped(typed(consoleWriterBytesMax, new Uint8Array(16)), 16);
   const taken = drained(queue).reduce((sum, [, bytes]) => sum + bytes.length, 0);
   expect(taken).toBe(consoleWriterBytesMax);
@@ -141,7 +146,7 @@ test("a guest that does not read its console can be switched off: control inputs
   const queue = new InputQueue();
   queue.pushTyped(typed(0, Uint8Array.of(1)), 0);
   queue.push({ kind: "powerOff" });
-  expect(queue.hasInput(0)).toBe(true);
-  expect(queue.take(0)).toEqual([{ kind: "powerOff" }]);
-  expect(queue.take(16).map(({ kind }) => kind)).toEqual(["console"]);
+  expect(queue.hasInput(room(0))).toBe(true);
+  expect(queue.take(room(0))).toEqual([{ kind: "powerOff" }]);
+  expect(queue.take(room(16)).map(({ kind }) => kind)).toEqual(["console"]);
 });

@@ -10,12 +10,20 @@ import {
   consoleWritersMax,
 } from "../../shared/limits.ts";
 import { entryInputsMax } from "../logging-channel/codec.ts";
-import type { ConsoleInput, LogInput } from "./log-entry.ts";
+import type { IngressPosition } from "../machine/machine.ts";
+import { FrameQueue } from "./frame-queue.ts";
+import type { ConsoleInput, IngressInput, LogInput } from "./log-entry.ts";
 
-/** Inputs other than console bytes come from us, a few in the life of a VM. */
+/** Inputs from nobody outside come from us, a few in the life of a VM. */
 const controlInputsMax = 64;
 
-type ControlInput = Exclude<LogInput, ConsoleInput>;
+type ControlInput = Exclude<LogInput, ConsoleInput | IngressInput>;
+
+/** What the guest can be given; a part of `Machine`. */
+export interface InputRoom {
+  readonly consoleInputRoom: number;
+  readonly ingressRoom: number;
+}
 
 /** What of one writer is in the queue. */
 interface Waiting {
@@ -28,6 +36,7 @@ export class InputQueue {
   #controls: ControlInput[] = [];
   #typed: ConsoleInput[] = [];
   readonly #writers = new Map<number, Waiting>();
+  readonly #frames = new FrameQueue();
 
   push(input: ControlInput): void {
     const waiting = this.#controls.length;
@@ -56,6 +65,11 @@ export class InputQueue {
     this.#typed.push({ ...input, position: first, bytes: bytes.subarray(first - position) });
   }
 
+  /** See `FrameQueue.push`. */
+  pushFrames(input: IngressInput, given: IngressPosition | null): void {
+    this.#frames.push(input, given);
+  }
+
   /** Empties the queue of what was typed, and gives it. */
   takeTyped(): readonly ConsoleInput[] {
     const all = this.#typed;
@@ -67,22 +81,28 @@ export class InputQueue {
   clear(): void {
     this.#controls = [];
     this.takeTyped();
+    this.#frames.clear();
   }
 
   /** Whether `take` would give something. */
-  hasInput(consoleRoom: number): boolean {
-    return this.#controls.length > 0 || (this.#typed.length > 0 && consoleRoom > 0);
+  hasInput(guest: InputRoom): boolean {
+    if (this.#controls.length > 0) return true;
+    if (this.#typed.length > 0 && guest.consoleInputRoom > 0) return true;
+    return !this.#frames.isEmpty && guest.ingressRoom > 0;
   }
 
   /**
-   * The inputs of one entry, for a guest whose console has room for so many bytes. A guest that
-   * does not read can be switched off all the same: control inputs go before what was typed.
+   * The inputs of one entry, as many as the guest has room for. A guest that does not read can be
+   * switched off all the same: control inputs go before all others, and neither frames nor what was
+   * typed take the place of the other.
    */
-  take(consoleRoom: number): LogInput[] {
+  take(guest: InputRoom): LogInput[] {
     // One place is left for the snapshot input that the recorder may add.
     const placesMax = entryInputsMax - 1;
-    const taken: LogInput[] = this.#controls.splice(0, placesMax);
-    let room = Math.min(consoleRoom, consoleInputPerEntryBytes);
+    const taken: LogInput[] = this.#controls.splice(0, placesMax - 1);
+    const frames = this.#frames.isEmpty ? null : this.#frames.take(guest.ingressRoom);
+    if (frames !== null) taken.push(frames);
+    let room = Math.min(guest.consoleInputRoom, consoleInputPerEntryBytes);
     while (taken.length < placesMax && room > 0) {
       const head = this.#typed[0];
       if (head === undefined) break;

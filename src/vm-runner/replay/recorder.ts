@@ -16,7 +16,7 @@ import { CpuShare } from "./cpu-share.ts";
 import { describe, type Emit, type Execution, type Next } from "./execution.ts";
 import type { IncrementalHash } from "./frozen-state.ts";
 import { InputQueue } from "./input-queue.ts";
-import type { LogEntry, LogInput, StepIndex } from "./log-entry.ts";
+import type { IngressInput, LogEntry, LogInput, StepIndex } from "./log-entry.ts";
 import { Pace } from "./pace.ts";
 import { SnapshotTaking } from "./snapshot-taking.ts";
 
@@ -48,6 +48,8 @@ export class Recorder {
   #steppedUs: number | null = null;
   #move: Move | null = null;
   #pauseWanted = false;
+  /** A gateway sends frames that it was told are in the log, or should have been. */
+  #isUntold = false;
   /** Not while another runner's entries are executed: nobody knows yet what the guest was given. */
   #recording = false;
 
@@ -76,14 +78,25 @@ export class Recorder {
     this.pace.start(nowUs, this.#execution.timeUs);
     this.#sentUs = nowUs;
     this.#steppedUs = null;
-    const { position, bytes } = this.#execution.machine.consoleHistory();
+    const { next, machine } = this.#execution;
+    const { position, bytes } = machine.consoleHistory();
     this.#printed = position + bytes.length;
-    this.#emit({ kind: "live", next: this.#execution.next, printed: this.#printed });
+    const { announcement } = machine;
+    this.#emit({ kind: "live", next, printed: this.#printed, announcement });
+    this.#acceptFrames(next - 1);
   }
 
   input(input: LogInput): void {
-    if (input.kind === "console") this.#queue.pushTyped(input, this.#givenOf(input.writer));
-    else this.#queue.push(input);
+    switch (input.kind) {
+      case "console":
+        this.#queue.pushTyped(input, this.#givenOf(input.writer));
+        return;
+      case "ingress":
+        this.#pushFrames(input);
+        return;
+      default:
+        this.#queue.push(input);
+    }
   }
 
   /** Stop at the next entry boundary. */
@@ -119,6 +132,7 @@ export class Recorder {
     if (this.#move !== null) return this.#afterMove(nowUs, this.#move);
     if (this.#pending !== null) return this.#run(nowUs, this.#pending);
     if (this.#pauseWanted) return this.#stand(nowUs);
+    if (this.#isUntold) this.#tellAgain(nowUs);
     const waitUs = this.#waitUs(nowUs);
     if (waitUs > 0) return this.#politely(this.rest(nowUs, waitUs));
     const entry = this.#makeEntry(nowUs);
@@ -159,14 +173,14 @@ export class Recorder {
     if (limitedUs > 0) return limitedUs;
     const mayGoOn = next <= this.#throughMax && this.#printed < this.#printedMax;
     if (!mayGoOn) return Number.POSITIVE_INFINITY;
-    if (this.#snapshots.prepared || this.#queue.hasInput(machine.consoleInputRoom)) return 0;
+    if (this.#snapshots.prepared || this.#queue.hasInput(machine)) return 0;
     return this.pace.waitUs(nowUs, timeUs, sleepUs);
   }
 
   #makeEntry(nowUs: number): LogEntry {
     const { machine, next, timeUs, sleepUs } = this.#execution;
     const time = this.pace.next(nowUs, timeUs, sleepUs);
-    return { index: next, timeUs: time, inputs: this.#queue.take(machine.consoleInputRoom) };
+    return { index: next, timeUs: time, inputs: this.#queue.take(machine) };
   }
 
   #record(nowUs: number, entry: LogEntry): void {
@@ -196,7 +210,7 @@ export class Recorder {
     }
     if (outcome.outputs.length > 0) this.#flush(nowUs);
     for (const output of outcome.outputs) {
-      this.#printed = output.position + output.bytes.length;
+      if (output.kind === "console") this.#printed = output.position + output.bytes.length;
       this.#emit({ kind: "output", index: entry.index, output });
     }
     this.#acceptInputs(entry);
@@ -208,7 +222,7 @@ export class Recorder {
     return { kind: "run" };
   }
 
-  /** Whoever typed learns that it is in the log: an output like any other, under the Output Rule. */
+  /** Whoever sent it learns that it is in the log: an output like any other, under the Output Rule. */
   #acceptInputs({ index, inputs }: LogEntry): void {
     const { machine } = this.#execution;
     const writers = inputs.flatMap((input) => (input.kind === "console" ? [input.writer] : []));
@@ -216,6 +230,29 @@ export class Recorder {
       const position = machine.writerPosition(writer);
       this.#emit({ kind: "output", index, output: { kind: "accepted", writer, position } });
     }
+    if (inputs.some(({ kind }) => kind === "ingress")) this.#acceptFrames(index);
+  }
+
+  /** The gateway learns what it need not send again: all that the entries up to `index` brought. */
+  #acceptFrames(index: StepIndex): void {
+    const { ingress } = this.#execution.machine;
+    this.#isUntold = false;
+    if (ingress === null) return;
+    assert(index >= 0, "the guest has taken frames before its first entry");
+    this.#emit({ kind: "output", index, output: { kind: "ingressAccepted", ...ingress } });
+  }
+
+  /** Frames of a gateway that the guest has: it was not told, and would send them again and again. */
+  #tellAgain(nowUs: number): void {
+    this.#flush(nowUs);
+    this.#acceptFrames(this.#execution.next - 1);
+  }
+
+  #pushFrames(input: IngressInput): void {
+    // Before it records nobody can say what the guest was given; its card drops what it has.
+    const given = this.#recording ? this.#execution.machine.ingress : null;
+    this.#queue.pushFrames(input, given);
+    this.#isUntold ||= given?.gateway === input.gateway && input.first < given.next;
   }
 
   /** The entry is logged all the same: it is how the trap is reproduced. */

@@ -39,7 +39,7 @@ function fillsOf({ role, config }: PairState, known: Map<string, number>): reado
   if (role.kind !== "primary") return [];
   const { log, hold, follower } = role;
   const transferring = follower !== null && isTransfer(follower.phase.kind);
-  const entries = log.batches.length === 0 ? 0 : log.next - (log.batches[0]?.first ?? 0);
+  const entries = log.next - (log.batches.first?.first ?? log.next);
   const bytesMax = transferring ? transferLogBytesMax : logBufferBytesMax;
   const held = { buffer: "held outputs", size: hold.heldBytes, limit: consoleHistoryBytes };
   const kept = { buffer: "log", size: log.bytes, limit: bytesMax + overshootBytes };
