@@ -1,7 +1,8 @@
-/** `lockstep kill`: kills one half of a pair the hard way, to see the other go on. */
+/** `lockstep kill`: kills a process of a pair the hard way, to see the others go on. */
 import { Argument, Command } from "commander";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { CommandError, runCommand } from "./command-error.ts";
+import { readGatewayStatus } from "./pair/gateway-client.ts";
 import { processStart } from "./pair/process-start.ts";
 import { readStatus } from "./pair/runner-client.ts";
 import { type HalfEntry, type PairEntry, requireEntry } from "./pair/state-directory.ts";
@@ -11,16 +12,34 @@ interface Flags {
 }
 
 type Role = "primary" | "backup";
+const roles: readonly Role[] = ["primary", "backup"];
 
 export function killCommand(): Command {
   return new Command("kill")
-    .description("kill the primary or the backup with SIGKILL")
-    .addArgument(new Argument("<role>", "which half").choices(["primary", "backup"]))
+    .description("kill the primary, the backup or the gateway with SIGKILL")
+    .addArgument(new Argument("<role>", "which process").choices([...roles, "gateway"]))
     .option("--name <name>", "which pair", "default")
-    .action((role: Role, flags: Flags) => runCommand("kill", () => run(role, flags)));
+    .action((role: Role | "gateway", { name }: Flags) =>
+      runCommand("kill", () => (role === "gateway" ? killGateway(name) : killHalf(role, name))),
+    );
 }
 
-async function run(role: Role, { name }: Flags): Promise<number> {
+async function killGateway(name: string): Promise<number> {
+  const { gateway, vm } = requireEntry(name);
+  const status = gateway === null ? null : await readGatewayStatus(gateway.http);
+  if (gateway === null || status === null || status.vm !== vm || status.pid !== gateway.pid) {
+    const why = gateway === null ? "its guest has no network" : "it does not answer";
+    throw new CommandError(
+      exitCodes.notRunning,
+      `pair "${name}" has no gateway now (${why}); nobody was killed`,
+    );
+  }
+  process.kill(status.pid, "SIGKILL");
+  process.stdout.write(`killed the gateway: pid ${status.pid}\n`);
+  return exitCodes.ok;
+}
+
+async function killHalf(role: Role, name: string): Promise<number> {
   const { half, pid } = await findHalf(requireEntry(name), role);
   process.kill(pid, "SIGKILL");
   process.stdout.write(`killed the ${role}: runner ${half.id}, pid ${pid}, nonce ${half.nonce}\n`);

@@ -1,4 +1,4 @@
-/** `lockstep status`: both halves of a pair and its record. */
+/** `lockstep status`: both halves of a pair, its record and its network. */
 import { Command } from "commander";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
@@ -6,8 +6,17 @@ import type { VmRecord } from "../shared/protocol/record.ts";
 import type { RunnerStatus } from "../shared/protocol/status.ts";
 import { ArbiterClient } from "../storage-arbiter/record/arbiter-client.ts";
 import { runCommand } from "./command-error.ts";
+import { guestLine, networkLines } from "./network-line.ts";
+import type { GuestView, NetworkView } from "./pair/events.ts";
+import { readGatewayStatus } from "./pair/gateway-client.ts";
 import { readStatus } from "./pair/runner-client.ts";
-import { type PairEntry, requireEntry, stateFiles } from "./pair/state-directory.ts";
+import {
+  addressText,
+  type GatewayEntry,
+  type PairEntry,
+  requireEntry,
+  stateFiles,
+} from "./pair/state-directory.ts";
 
 interface Flags {
   readonly name: string;
@@ -24,6 +33,15 @@ export interface PairStatus {
   /** Null: the arbiter does not answer. */
   readonly record: VmRecord | null;
   readonly halves: readonly HalfStatus[];
+  /** Null: the guest has no network. */
+  readonly network: NetworkStatus | null;
+  /** What `up --ready` waits for; null: nothing. */
+  readonly guest: GuestView | null;
+}
+
+interface NetworkStatus extends NetworkView {
+  readonly gateway: string;
+  readonly http: string;
 }
 
 interface HalfStatus {
@@ -38,7 +56,7 @@ interface HalfStatus {
 
 export function statusCommand(): Command {
   return new Command("status")
-    .description("show both halves of a pair and its record")
+    .description("show both halves of a pair, its record and its network")
     .option("--name <name>", "which pair", "default")
     .option("--json", "as JSON", false)
     .action((flags: Flags) => runCommand("status", () => run(flags)));
@@ -51,20 +69,26 @@ async function run({ name, json }: Flags): Promise<number> {
 }
 
 async function pairStatus(entry: PairEntry): Promise<PairStatus> {
-  const { name, vm, pid, web } = entry;
-  const [record, ...statuses] = await Promise.all([
+  const { name, vm, pid, web, guest } = entry;
+  const [record, network, ...statuses] = await Promise.all([
     readRecord(entry),
+    entry.gateway === null ? null : networkStatus(entry.gateway),
     ...entry.halves.map(({ http }) => readStatus(http)),
   ]);
   const halves = entry.halves.map((half, i) => ({
     id: half.id,
     pid: half.pid,
     nonce: half.nonce,
-    channel: `${half.channel.host}:${half.channel.port}`,
-    http: `${half.http.host}:${half.http.port}`,
+    channel: addressText(half.channel),
+    http: addressText(half.http),
     status: statuses[i] ?? null,
   }));
-  return { name, vm, pid, web, record, halves };
+  return { name, vm, pid, web, record, halves, network, guest };
+}
+
+async function networkStatus({ address, http, pid, ports }: GatewayEntry): Promise<NetworkStatus> {
+  const status = await readGatewayStatus(http);
+  return { gateway: addressText(address), http: addressText(http), pid, ports, status };
 }
 
 async function readRecord({ name, vm, arbiter }: PairEntry): Promise<VmRecord | null> {
@@ -78,7 +102,8 @@ async function readRecord({ name, vm, arbiter }: PairEntry): Promise<VmRecord | 
 }
 
 /** For people. */
-function statusTable({ name, vm, pid, web, record, halves }: PairStatus): string {
+function statusTable(status: PairStatus): string {
+  const { name, vm, pid, web, record, halves, network, guest } = status;
   const rows = [
     ["", "role", "pid", "nonce", "step", "virtual time", "lag", "log", "hold p50/p99"],
     ...halves.map(halfRow),
@@ -90,15 +115,17 @@ function statusTable({ name, vm, pid, web, record, halves }: PairStatus): string
       .join("  ")
       .trimEnd(),
   );
-  const lines = [`pair ${name} (VM ${vm}, run by process ${pid})`, recordLine(record, halves)];
+  const whose = (nonce: string) => halves.find((half) => half.nonce === nonce)?.id ?? nonce;
+  const lines = [`pair ${name} (VM ${vm}, run by process ${pid})`, recordLine(record, whose)];
+  lines.push(...networkLines(network, whose));
+  if (guest !== null) lines.push(guestLine(guest));
   if (web !== null) lines.push(`web page ${web}`);
   return `${[...lines, "", ...table].join("\n")}\n`;
 }
 
-function recordLine(record: VmRecord | null, halves: readonly HalfStatus[]): string {
+function recordLine(record: VmRecord | null, whose: (nonce: string) => string): string {
   if (record === null) return "record: the arbiter does not answer";
-  const who = (nonce: string | null) =>
-    nonce === null ? "nobody" : (halves.find((half) => half.nonce === nonce)?.id ?? nonce);
+  const who = (nonce: string | null) => (nonce === null ? "nobody" : whose(nonce));
   const { epoch, primary, backup, takeovers } = record;
   return `record: epoch ${epoch}, primary ${who(primary)}, backup ${who(backup)}, ${takeovers} take-overs`;
 }

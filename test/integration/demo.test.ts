@@ -1,6 +1,6 @@
 /** `lockstep demo`: the first thing that anybody runs. */
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import type { DemoReport } from "../../src/cli/demo.ts";
+import type { DemoReport } from "../../src/cli/demo/demo-report.ts";
 import { longMs, Sandbox } from "./embedded-pair.ts";
 
 let sandbox: Sandbox;

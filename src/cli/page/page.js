@@ -40,6 +40,49 @@ function showView(view, log) {
     showState(status.transfers.running ? "transferring state" : "alone", "alone");
   } else showState("redundant", "redundant");
   if (status !== null) showFigures(status, view.record, log);
+  showNetwork(view);
+  showReadiness(view.guest);
+}
+
+function showNetwork({ network, halves }) {
+  const { text, state } = gatewayState(network, halves);
+  byId("network-state").textContent = text;
+  byId("network-state").dataset.state = state;
+  const ports = (network?.ports ?? []).map(({ host, hostPort, guestPort, protocol }) => {
+    const item = document.createElement("li");
+    item.textContent = `${host}:${hostPort} → ${protocol.toUpperCase()} ${guestPort}`;
+    return item;
+  });
+  byId("network-ports").replaceChildren(...ports);
+  byId("network-frames").textContent = framesText(network?.status ?? null);
+}
+
+function gatewayState(network, halves) {
+  if (network === null) return { text: "none", state: "none" };
+  if (network.pid === null) return { text: "the gateway is gone", state: "gone" };
+  if (network.status === null) return { text: "the gateway does not answer", state: "gone" };
+  const { attached, epoch, gvproxy } = network.status;
+  if (gvproxy.pid === null) return { text: "gvproxy is gone", state: "gone" };
+  if (attached === null) return { text: "no runner is attached", state: "waiting" };
+  const half = halves.find(({ nonce }) => nonce === attached);
+  const who = half === undefined ? attached : `runner ${half.id}`;
+  return { text: `${who} attached, epoch ${epoch}`, state: "attached" };
+}
+
+function framesText(status) {
+  if (status === null) return "";
+  const { ingressFrames, egressFrames } = status.counters;
+  const { ingressExpired, ingressDropped, egressDropped } = status.counters;
+  const dropped = ingressExpired + ingressDropped + egressDropped;
+  const [to, from] = [ingressFrames, egressFrames].map((count) => count.toLocaleString("en"));
+  return `${to} frames to the guest, ${from} from it, ${dropped.toLocaleString("en")} dropped`;
+}
+
+function showReadiness(guest) {
+  if (guest === null) return;
+  byId("guest-ready").textContent = guest.ready
+    ? `guest ready (${guest.waitsFor})`
+    : `guest not ready yet: waiting for ${guest.waitsFor}`;
 }
 
 function showState(text, state) {

@@ -1,4 +1,6 @@
 /** What happens to a pair, as its users are told: the terminal, the demo and the web page. */
+import type { PublishedPort } from "../../gateway/published-port.ts";
+import type { GatewayStatus } from "../../shared/protocol/gateway-status.ts";
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import type { RunnerStatus } from "../../shared/protocol/status.ts";
 
@@ -12,12 +14,32 @@ export interface HalfView {
   readonly status: RunnerStatus | null;
 }
 
+/** The gateway, and what is reached through it. */
+export interface NetworkView {
+  /** Null while it is not running. */
+  readonly pid: number | null;
+  readonly ports: readonly PublishedPort[];
+  /** Null: it does not answer. */
+  readonly status: GatewayStatus | null;
+}
+
+/** Whether the guest is what its user waits for. */
+export interface GuestView {
+  /** For people: "TCP port 80". */
+  readonly waitsFor: string;
+  readonly ready: boolean;
+}
+
 export interface PairView {
   readonly name: string;
   readonly vm: string;
   /** As the runner that knows most says; null before one has read it. */
   readonly record: VmRecord | null;
   readonly halves: readonly [HalfView, HalfView];
+  /** Null: the guest has no network. */
+  readonly network: NetworkView | null;
+  /** Null: nobody said when the guest is ready. */
+  readonly guest: GuestView | null;
 }
 
 export type PairEvent =
@@ -45,7 +67,11 @@ export type PairEvent =
       readonly how: string;
     }
   | { readonly kind: "not restarted"; readonly half: HalfId; readonly reason: string }
-  | { readonly kind: "arbiter ended"; readonly how: string };
+  | { readonly kind: "arbiter ended"; readonly how: string }
+  | { readonly kind: "gateway ended"; readonly pid: number; readonly how: string }
+  | { readonly kind: "gateway waits"; readonly how: string }
+  | { readonly kind: "gateway serves"; readonly pid: number }
+  | { readonly kind: "guest ready"; readonly waitsFor: string };
 
 /** How it ended, once nothing of the pair runs any more. */
 export type PairEnd =
@@ -79,5 +105,13 @@ export function describeEvent(event: PairEvent): string {
       return `runner ${event.half} is not restarted: ${event.reason}`;
     case "arbiter ended":
       return `the arbiter ${event.how}; starting it again`;
+    case "gateway ended":
+      return `the gateway (pid ${event.pid}) ${event.how}; starting it again`;
+    case "gateway waits":
+      return `the gateway cannot serve yet: it ${event.how}; trying again`;
+    case "gateway serves":
+      return `the gateway serves again (pid ${event.pid}): the guest has its network back`;
+    case "guest ready":
+      return `the guest is ready (${event.waitsFor})`;
   }
 }

@@ -3,7 +3,7 @@ import { exitCodes } from "../../platform/exit-codes.ts";
 import { type Child, type ChildExit, startChild } from "./child.ts";
 import type { HalfId, PairEvent } from "./events.ts";
 import { emptyHistory, type HalfHistory, planRestart } from "./restart-policy.ts";
-import { type Address, logFile, type StateFiles } from "./state-directory.ts";
+import { type Address, addressText, logFile, type StateFiles } from "./state-directory.ts";
 
 /** Compiling v86 and restoring the boot snapshot, on a busy computer. */
 const readyTimeoutMs = 90_000;
@@ -62,7 +62,7 @@ export class Half {
   /** Resolves true when the runner serves, false when it ended before. */
   async start(): Promise<boolean> {
     const { id, args, channel, http, files, onEvent, onChange } = this.#options;
-    const own = ["--listen", text(channel), "--http", text(http)];
+    const own = ["--listen", addressText(channel), "--http", addressText(http)];
     const child = startChild(["runner", ...args, ...own], logFile(files, id), readyTimeoutMs);
     this.#child = child;
     onEvent({ kind: "started", half: id, pid: child.pid });
@@ -136,8 +136,4 @@ export function describeExit({ code, signal, lastWords }: ChildExit): string {
 function nonceOf(ready: unknown): string | null {
   if (typeof ready !== "object" || ready === null || !("nonce" in ready)) return null;
   return typeof ready.nonce === "string" ? ready.nonce : null;
-}
-
-function text({ host, port }: Address): string {
-  return `${host}:${port}`;
 }

@@ -1,17 +1,28 @@
 /**
- * A pair on this computer: an arbiter and two runners as children of this process. It keeps looking
- * at them, starts a new backup for one that ended, and says when the VM has ended. Who is primary is
- * decided by the record alone; nothing here ever guesses it.
+ * A pair on this computer: an arbiter, a gateway and two runners as children of this process. It
+ * keeps looking at them, starts a new backup for one that ended, and says when the VM has ended. Who
+ * is primary is decided by the record alone; nothing here ever guesses it.
  */
+import type { GatewayStatus } from "../../shared/protocol/gateway-status.ts";
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import type { ArbiterClient } from "../../storage-arbiter/record/arbiter-client.ts";
+import type { ReadyCondition } from "../ready-condition.ts";
 import type { ArbiterProcess } from "./arbiter-process.ts";
-import type { HalfView, PairEnd, PairEvent, PairView } from "./events.ts";
+import type { HalfView, NetworkView, PairEnd, PairEvent, PairView } from "./events.ts";
+import { readGatewayStatus } from "./gateway-client.ts";
+import type { GatewayProcess } from "./gateway-process.ts";
+import { GuestReadiness } from "./guest-readiness.ts";
 import { describeExit, Half } from "./half.ts";
 import { processStart } from "./process-start.ts";
 import { askPowerOff, readStatus } from "./runner-client.ts";
 import { noteSilences, type Silences, silentTooLong } from "./silence.ts";
-import { type Address, type StateFiles, writeEntry } from "./state-directory.ts";
+import {
+  type Address,
+  type GatewayEntry,
+  type PairEntry,
+  type StateFiles,
+  writeEntry,
+} from "./state-directory.ts";
 import { changes } from "./view-changes.ts";
 
 export interface PairParts {
@@ -20,10 +31,14 @@ export interface PairParts {
   readonly key: Uint8Array;
   readonly files: StateFiles;
   readonly arbiter: ArbiterProcess;
+  /** Null: the guest has no network. */
+  readonly gateway: GatewayProcess | null;
   readonly records: ArbiterClient;
   readonly addresses: readonly [HalfAddresses, HalfAddresses];
   /** Arguments of `lockstep runner` that both halves share. */
   readonly runnerArgs: readonly string[];
+  /** When the guest counts as ready; null: nobody wants to know. */
+  readonly ready: ReadyCondition | null;
   readonly lookIntervalMs: number;
   readonly onEvent: (event: PairEvent) => void;
   readonly onView: (view: PairView) => void;
@@ -47,6 +62,8 @@ export class Pair {
   #resolveEnded: (end: PairEnd) => void = () => {};
   #web: string | null = null;
   #view: PairView;
+  readonly #readiness: GuestReadiness | null;
+  #published = "";
   #timer: NodeJS.Timeout | null = null;
   #silences: Silences = {};
   #ending = false;
@@ -54,7 +71,11 @@ export class Pair {
   constructor(parts: PairParts) {
     this.#parts = parts;
     this.#halves = [this.#half("a", 0, 1), this.#half("b", 1, 0)];
-    this.#view = { name: parts.name, vm: parts.vm, record: null, halves: this.#halfViews([]) };
+    this.#readiness = this.#watchGuest();
+    this.#view = {
+      ...{ name: parts.name, vm: parts.vm, record: null, halves: this.#halfViews([]) },
+      ...{ network: this.#networkView(null), guest: this.#readiness?.view ?? null },
+    };
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -134,8 +155,9 @@ export class Pair {
     for (const half of this.#halves) half.retire();
     for (const half of this.#halves) half.kill("SIGKILL");
     await Promise.all(this.#halves.map((half) => half.ended()));
+    this.#readiness?.close();
     this.#parts.records.close();
-    await this.#parts.arbiter.stop();
+    await Promise.all([this.#parts.gateway?.stop(), this.#parts.arbiter.stop()]);
   }
 
   #half(id: "a" | "b", own: 0 | 1, other: 0 | 1): Half {
@@ -150,6 +172,12 @@ export class Pair {
       onChange: () => this.#publish(),
       onEnded: () => void this.#onEnded(),
     });
+  }
+
+  #watchGuest(): GuestReadiness | null {
+    const { ready: condition, vm, key } = this.#parts;
+    if (condition === null) return null;
+    return new GuestReadiness({ condition, console: { vm, key, endpoints: this.consoles } });
   }
 
   /** After a half ended: is the VM off, is it lost, or is a new backup wanted? */
@@ -199,11 +227,20 @@ export class Pair {
   }
 
   async #refresh(): Promise<void> {
-    const statuses = await Promise.all(this.#halves.map((half) => readStatus(half.http)));
+    const { gateway } = this.#parts;
+    const [network, ...statuses] = await Promise.all([
+      gateway === null ? null : readGatewayStatus(gateway.http),
+      ...this.#halves.map((half) => readStatus(half.http)),
+    ]);
     const before = this.#view;
     const halves = this.#halfViews(statuses);
-    this.#view = { ...before, halves, record: newestRecord(before, halves) };
+    const record = newestRecord(before, halves);
+    const networkView = this.#networkView(network);
+    this.#readiness?.onNetwork(networkView);
+    const guest = this.#readiness?.view ?? null;
+    this.#view = { ...before, halves, record, guest, network: networkView };
     for (const event of changes(before, this.#view)) this.#tell(event);
+    this.#publish();
     this.#endTheSilent(performance.now());
     this.#parts.onView(this.#view);
   }
@@ -228,21 +265,40 @@ export class Pair {
     return [view(this.#halves[0], statuses[0] ?? null), view(this.#halves[1], statuses[1] ?? null)];
   }
 
+  #networkView(status: GatewayStatus | null): NetworkView | null {
+    const { gateway } = this.#parts;
+    return gateway === null ? null : { pid: gateway.pid, ports: gateway.ports, status };
+  }
+
+  /** Tells other commands what there is to find, when that changed. */
   #publish(): void {
     if (this.#ending) return;
+    const entry = this.#entry();
+    const text = JSON.stringify(entry);
+    if (text !== this.#published) writeEntry(entry);
+    this.#published = text;
+  }
+
+  #entry(): PairEntry {
     const [a, b] = this.#halves;
-    const { name, vm, arbiter } = this.#parts;
+    const { name, vm, arbiter, gateway } = this.#parts;
     const entry = ({ id, channel, http, pid, nonce }: Half) => ({ id, channel, http, pid, nonce });
-    writeEntry({
-      format: 1,
+    return {
+      format: 2,
       ...{ name, vm },
       pid: process.pid,
       processStart: processStart(process.pid) ?? "",
       arbiter: arbiter.address,
       halves: [entry(a), entry(b)],
+      gateway: gateway === null ? null : gatewayEntry(gateway),
+      guest: this.#readiness?.view ?? null,
       web: this.#web,
-    });
+    };
   }
+}
+
+function gatewayEntry({ address, http, pid, ports }: GatewayProcess): GatewayEntry {
+  return { address, http, pid, ports: [...ports] };
 }
 
 function isOff({ epoch, primary }: VmRecord): boolean {

@@ -10,7 +10,10 @@ function killed(view: PairView): string[] {
   return silentTooLong(noteSilences(noteSilences({}, view, 0), view, 1_000), silenceMaxMs + 1);
 }
 
-const view: PairView = { name: "x", vm: "vm", record, halves: [silent, other] };
+const view: PairView = {
+  ...{ name: "x", vm: "vm", record, halves: [silent, other] },
+  ...{ network: null, guest: null },
+};
 
 test("a silent runner that the record does not name is killed after a while", () => {
   expect(killed(view)).toEqual(["a"]);

@@ -1,25 +1,45 @@
-/** Brings a pair up from nothing: the name, the key, the arbiter, the record, the two runners. */
+/**
+ * Brings a pair up from nothing: the name, the key, the arbiter, the record, the
+ * gateway, the two runners.
+ */
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
+import type { PublishedPort } from "../../gateway/published-port.ts";
 import { exitCodes } from "../../platform/exit-codes.ts";
 import { createKeyFile } from "../../platform/key-file.ts";
 import { ArbiterClient } from "../../storage-arbiter/record/arbiter-client.ts";
 import { CommandError } from "../command-error.ts";
+import type { ReadyCondition } from "../ready-condition.ts";
 import { ArbiterProcess } from "./arbiter-process.ts";
 import type { PairEvent, PairView } from "./events.ts";
 import { freePort } from "./free-port.ts";
+import { GatewayProcess } from "./gateway-process.ts";
 import { type HalfAddresses, Pair } from "./pair.ts";
-import { claimName, type StateFiles, stateFiles } from "./state-directory.ts";
+import {
+  type Address,
+  addressText,
+  claimName,
+  type StateFiles,
+  stateFiles,
+} from "./state-directory.ts";
 
 export interface StartOptions {
   readonly name: string;
   /** As `lockstep runner --guest` takes it. */
   readonly guest: string;
   readonly memoryMiB: number;
+  /** Null: the guest has no network. */
+  readonly network: NetworkOptions | null;
+  /** When the guest counts as ready; null: nobody wants to know. */
+  readonly ready: ReadyCondition | null;
   /** How often the runners are asked for their status. */
   readonly lookIntervalMs: number;
   readonly onEvent: (event: PairEvent) => void;
   readonly onView: (view: PairView) => void;
+}
+
+export interface NetworkOptions {
+  readonly publish: readonly PublishedPort[];
 }
 
 export interface StartedPair {
@@ -62,31 +82,45 @@ async function preparePair(
   key: Uint8Array,
 ): Promise<Pair> {
   const vm = randomUUID();
-  const { name, guest, memoryMiB, lookIntervalMs, onEvent, onView } = options;
+  const { name, guest, memoryMiB, ready, lookIntervalMs, onEvent, onView } = options;
   const arbiter = new ArbiterProcess(files, vm, onEvent);
   await arbiter.start();
   const { host, port } = arbiter.address;
   const records = new ArbiterClient({ host, port, vm, key, timeoutMs: 10_000 });
   const created = await records.apply({ kind: "create", vm });
-  if (created.kind !== "granted") {
+  const gateway = makeGateway(options, files, vm, arbiter.address);
+  try {
+    if (created.kind !== "granted") {
+      const why = created.kind === "refused" ? created.reason : created.message;
+      throw new CommandError(exitCodes.failure, `the VM's record cannot be created: ${why}`);
+    }
+    await gateway?.start();
+  } catch (error) {
     records.close();
     await arbiter.stop();
-    const why = created.kind === "refused" ? created.reason : created.message;
-    throw new CommandError(exitCodes.failure, `the VM's record cannot be created: ${why}`);
+    throw error;
   }
   const runnerArgs = ["--vm", vm, "--name", name, "--guest", guest, "--exit-with-parent"];
-  runnerArgs.push(
-    "--memory",
-    String(memoryMiB),
-    "--key",
-    files.key,
-    "--arbiter",
-    `${host}:${port}`,
-  );
+  runnerArgs.push("--memory", String(memoryMiB), "--key", files.key);
+  runnerArgs.push("--arbiter", `${host}:${port}`);
+  if (gateway !== null) runnerArgs.push("--gateway", addressText(gateway.address));
   const addresses = [await halfAddresses(), await halfAddresses()] as const;
   return new Pair({
-    ...{ name, vm, key, files, arbiter, records, addresses, runnerArgs, lookIntervalMs },
-    ...{ onEvent, onView },
+    ...{ name, vm, key, files, arbiter, gateway, records, addresses, runnerArgs },
+    ...{ ready, lookIntervalMs, onEvent, onView },
+  });
+}
+
+function makeGateway(
+  { network, ready, onEvent }: StartOptions,
+  files: StateFiles,
+  vm: string,
+  arbiter: Address,
+): GatewayProcess | null {
+  if (network === null) return null;
+  const readyPort = ready?.kind === "tcp" ? ready.port : null;
+  return new GatewayProcess({
+    ...{ files, vm, arbiter, publish: network.publish, readyPort, onEvent },
   });
 }
 

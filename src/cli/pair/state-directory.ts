@@ -7,12 +7,24 @@ import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { z } from "zod";
+import type { PublishedPort } from "../../gateway/published-port.ts";
 import { exitCodes } from "../../platform/exit-codes.ts";
 import { CommandError } from "../command-error.ts";
 import { processStart } from "./process-start.ts";
 
 const address = z.strictObject({ host: z.string(), port: z.int().min(1).max(65_535) });
 export type Address = z.infer<typeof address>;
+
+export function addressText({ host, port }: Address): string {
+  return `${host}:${port}`;
+}
+
+const publishedPort: z.ZodType<PublishedPort> = z.strictObject({
+  host: z.string(),
+  hostPort: z.int(),
+  guestPort: z.int(),
+  protocol: z.literal(["tcp", "udp"]),
+});
 
 const halfSchema = z.strictObject({
   id: z.literal(["a", "b"]),
@@ -25,8 +37,18 @@ const halfSchema = z.strictObject({
 });
 export type HalfEntry = z.infer<typeof halfSchema>;
 
+const gatewaySchema = z.strictObject({
+  /** For the runners. */
+  address,
+  http: address,
+  /** Null while it is not running. */
+  pid: z.int().positive().nullable(),
+  ports: z.array(publishedPort),
+});
+export type GatewayEntry = z.infer<typeof gatewaySchema>;
+
 const pairSchema = z.strictObject({
-  format: z.literal(1),
+  format: z.literal(2),
   name: z.string(),
   vm: z.string(),
   pid: z.int().positive(),
@@ -34,6 +56,10 @@ const pairSchema = z.strictObject({
   processStart: z.string(),
   arbiter: address,
   halves: z.tuple([halfSchema, halfSchema]),
+  /** Null: the guest has no network. */
+  gateway: gatewaySchema.nullable(),
+  /** What the guest's user waits for, and whether it has come; null: nobody said. */
+  guest: z.strictObject({ waitsFor: z.string(), ready: z.boolean() }).nullable(),
   /** Address of the web page with its token; null when it is off. */
   web: z.string().nullable(),
 });
@@ -66,7 +92,7 @@ export function stateFiles(name: string): StateFiles {
   };
 }
 
-/** The log of one process of the pair: `arbiter`, `a` or `b`. */
+/** The log of one process of the pair: `arbiter`, `gateway`, `a` or `b`. */
 export function logFile(files: StateFiles, component: string): string {
   return path.join(files.directory, `${component}.log`);
 }

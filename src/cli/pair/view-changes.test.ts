@@ -11,6 +11,8 @@ function view(record: Partial<VmRecord> | null): PairView {
     vm: "vm",
     record: record === null ? null : whole,
     halves: [half("a"), half("b")],
+    network: null,
+    guest: null,
   };
 }
 
@@ -61,4 +63,15 @@ test.each([
 
 test("a record that is not known yet is no news", () => {
   expect(changes(view(null), view(null))).toEqual([]);
+});
+
+test("a guest that becomes ready is told, and not again while it is", () => {
+  const guest = { waitsFor: "TCP port 80", ready: false };
+  const waiting: PairView = { ...view(alone), guest };
+  const ready: PairView = { ...view(alone), guest: { ...guest, ready: true } };
+  const told = [{ kind: "guest ready", waitsFor: "TCP port 80" }];
+  expect(changes(view(alone), ready)).toEqual(told);
+  expect(changes(waiting, ready)).toEqual(told);
+  expect(changes(ready, ready)).toEqual([]);
+  expect(changes(ready, waiting)).toEqual([]);
 });

@@ -2,7 +2,17 @@
 import type { HalfId, PairEvent, PairView } from "./events.ts";
 
 export function changes(before: PairView, after: PairView): PairEvent[] {
-  return [...recordChanges(before, after), ...transferChanges(before, after)];
+  return [
+    ...recordChanges(before, after),
+    ...transferChanges(before, after),
+    ...guestChanges(before, after),
+  ];
+}
+
+function guestChanges(before: PairView, after: PairView): PairEvent[] {
+  const { guest } = after;
+  if (guest === null || !guest.ready || before.guest?.ready === true) return [];
+  return [{ kind: "guest ready", waitsFor: guest.waitsFor }];
 }
 
 function recordChanges(before: PairView, after: PairView): PairEvent[] {

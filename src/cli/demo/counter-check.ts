@@ -1,14 +1,17 @@
 /**
  * Judges what a counting guest prints: is every number the one after the last, and how long was it
- * silent? It takes the console's bytes in pieces of any size.
+ * silent? It takes the bytes in pieces of any size.
  */
 
-export interface CounterFault {
-  readonly kind: "missing" | "repeated";
-  /** The number that should have come. */
-  readonly expected: number;
-  readonly found: number;
-}
+export type CounterFault =
+  | {
+      readonly kind: "missing" | "repeated";
+      /** The number that should have come. */
+      readonly expected: number;
+      readonly found: number;
+    }
+  /** A line that is no number, where there should be nothing else. */
+  | { readonly kind: "wrong"; readonly line: string };
 
 interface Arrival {
   readonly number: number;
@@ -20,16 +23,24 @@ const arrivalsMax = 60_000;
 const faultsMax = 100;
 const lineCharactersMax = 4096;
 
+export interface CounterCheckOptions {
+  /** Comes before each number: "counter", or "tick". */
+  readonly word: string;
+  /** Nothing else is printed: the numbers begin with 1, and any other line is a fault. */
+  readonly numbersOnly: boolean;
+}
+
 export class CounterCheck {
   readonly #pattern: RegExp;
+  readonly #numbersOnly: boolean;
   readonly #faults: CounterFault[] = [];
   #arrivals: Arrival[] = [];
   #rest = "";
   #count = 0;
 
-  /** `word` comes before each number: "counter", or "tick". */
-  constructor(word: string) {
-    this.#pattern = new RegExp(`^${word} (\\d+)\\r?$`);
+  constructor({ word, numbersOnly }: CounterCheckOptions) {
+    this.#pattern = new RegExp(numbersOnly ? `^${word} (\\d+)$` : `^${word} (\\d+)\\r?$`);
+    this.#numbersOnly = numbersOnly;
   }
 
   /** Numbers seen so far. */
@@ -51,6 +62,7 @@ export class CounterCheck {
     for (const line of lines) {
       const found = this.#pattern.exec(line)?.[1];
       if (found !== undefined) this.#number(Number(found), atMs);
+      else if (this.#numbersOnly) this.#fault({ kind: "wrong", line });
     }
   }
 
@@ -66,17 +78,18 @@ export class CounterCheck {
   }
 
   #number(number: number, atMs: number): void {
-    const expected = (this.last ?? number - 1) + 1;
-    if (number !== expected && this.#faults.length < faultsMax) {
-      this.#faults.push({
-        kind: number > expected ? "missing" : "repeated",
-        expected,
-        found: number,
-      });
+    const before = this.#numbersOnly ? 0 : number - 1;
+    const expected = (this.last ?? before) + 1;
+    if (number !== expected) {
+      this.#fault({ kind: number > expected ? "missing" : "repeated", expected, found: number });
     }
     this.#count++;
     this.#arrivals.push({ number, atMs });
     if (this.#arrivals.length > arrivalsMax)
       this.#arrivals = this.#arrivals.slice(-arrivalsMax / 2);
+  }
+
+  #fault(fault: CounterFault): void {
+    if (this.#faults.length < faultsMax) this.#faults.push(fault);
   }
 }

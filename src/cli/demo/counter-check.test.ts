@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { CounterCheck } from "./counter-check.ts";
 
 function check(...pieces: readonly (readonly [string, number])[]): CounterCheck {
-  const counter = new CounterCheck("counter");
+  const counter = new CounterCheck({ word: "counter", numbersOnly: false });
   for (const [text, atMs] of pieces) counter.push(text, atMs);
   return counter;
 }
@@ -44,4 +44,14 @@ test("the longest gap is the longest time between two numbers after a moment", (
   expect(counter.longestGapMs(505, 590)).toBe(90);
   expect(counter.longestGapMs(0)).toBe(500);
   expect(counter.longestGapMs(900)).toBe(0);
+});
+
+test("where only numbers may come they begin with 1, and any other line is a fault", () => {
+  const counter = new CounterCheck({ word: "counter", numbersOnly: true });
+  counter.push("counter 2\ncouter 3\ncounter 3\ncounter 4\r\n", 0);
+  expect(counter.faults).toEqual([
+    { kind: "missing", expected: 1, found: 2 },
+    { kind: "wrong", line: "couter 3" },
+    { kind: "wrong", line: "counter 4\r" },
+  ]);
 });

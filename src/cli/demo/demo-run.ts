@@ -1,11 +1,10 @@
 /** The demo's plan: wait for redundancy, count, kill the primary, see that nothing was lost. */
-import { exitCodes } from "../platform/exit-codes.ts";
-import type { VmRecord } from "../shared/protocol/record.ts";
-import { CommandError } from "./command-error.ts";
-import { ConsoleClient } from "./console-client.ts";
-import { CounterCheck } from "./counter-check.ts";
-import type { PairView } from "./pair/events.ts";
-import type { Pair } from "./pair/pair.ts";
+import { exitCodes } from "../../platform/exit-codes.ts";
+import type { VmRecord } from "../../shared/protocol/record.ts";
+import { CommandError } from "../command-error.ts";
+import type { PairView } from "../pair/events.ts";
+import type { Pair } from "../pair/pair.ts";
+import type { CountedOutput } from "./counted-output.ts";
 
 export interface KillReport {
   readonly half: "a" | "b";
@@ -28,11 +27,8 @@ export interface DemoAudience {
   killed(report: KillReport, faults: number): void;
 }
 
-/** The shell's line editor asks the terminal for the cursor's position right after it. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: SAFETY: the terminal's escape is meant.
-const prompt = /# (?:\x1b\[6n)?$/;
 const pairTimeoutMs = 120_000;
-const promptTimeoutMs = 60_000;
+const readyTimeoutMs = 60_000;
 /** Between two kills the guest counts for a while with both halves there. */
 const quietMs = 1_000;
 /** So many numbers from the new primary, and the failover is over. */
@@ -41,35 +37,16 @@ const failoverTimeoutMs = 30_000;
 const pollMs = 20;
 
 export class DemoRun {
-  readonly counter: CounterCheck;
   readonly #pair: Pair;
+  readonly #output: CountedOutput;
   readonly #audience: DemoAudience;
-  readonly #client: ConsoleClient;
-  readonly #isTiny: boolean;
-  readonly #decoder = new TextDecoder();
-  #tail = "";
   #record: VmRecord | null = null;
   #problem: string | null = null;
-  /** How many numbers there were when the console was last connected anew. */
-  #countAtConnect = 0;
-  #connects = 0;
 
-  constructor(pair: Pair, guest: string, audience: DemoAudience) {
+  constructor(pair: Pair, output: CountedOutput, audience: DemoAudience) {
     this.#pair = pair;
+    this.#output = output;
     this.#audience = audience;
-    this.#isTiny = guest === "tiny";
-    this.counter = new CounterCheck(this.#isTiny ? "tick" : "counter");
-    this.#client = new ConsoleClient({
-      ...{ vm: pair.vm, key: pair.key, endpoints: pair.consoles, position: null },
-      onOutput: (bytes) => this.#onOutput(bytes),
-      onConnected: () => {
-        this.#connects++;
-        this.#countAtConnect = this.counter.count;
-      },
-      onMissed: (bytes) => {
-        this.#problem = `${bytes} bytes of the console were missed`;
-      },
-    });
     void pair.ended.then((end) => {
       this.#problem = `the pair ended: ${end.kind === "lost" ? end.reason : end.kind}`;
     });
@@ -77,48 +54,47 @@ export class DemoRun {
 
   onView(view: PairView): void {
     this.#record = view.record;
+    this.#output.onView(view);
   }
 
-  close(): void {
-    this.#client.close();
-  }
-
+  /** What each kill showed. When the connection breaks, nothing more is to be seen. */
   async run(kills: number): Promise<KillReport[]> {
     await this.#until("the pair to be redundant", pairTimeoutMs, () => this.#isRedundant());
     this.#audience.step("the pair is redundant");
-    await this.#startCounting();
     const reports: KillReport[] = [];
-    for (let index = 1; index <= kills; index++) reports.push(await this.#killPrimary(index));
-    await this.#pause(quietMs);
+    try {
+      await this.#startCounting();
+      for (let index = 1; index <= kills; index++) reports.push(await this.#killPrimary(index));
+      await this.#pause(quietMs);
+    } catch (error) {
+      if (!(error instanceof ConnectionBroken)) throw error;
+      this.#audience.step(error.message);
+    }
     return reports;
   }
 
   async #startCounting(): Promise<void> {
-    if (!this.#isTiny) {
-      const isPrompt = () => prompt.test(this.#tail);
-      await this.#until("the guest's shell", promptTimeoutMs, isPrompt);
-      this.#client.write(new TextEncoder().encode("counter\n"));
-    }
-    await this.#until("the guest to count", promptTimeoutMs, () => this.counter.count > 2);
-    const what = this.#isTiny
-      ? "the tiny guest prints its ticks"
-      : "counter runs in the guest's shell";
-    this.#audience.step(`${what}: one number after the other`);
+    const output = this.#output;
+    await this.#until("the guest to be ready", readyTimeoutMs, () => output.ready);
+    output.start();
+    await this.#until("the guest to count", readyTimeoutMs, () => output.counter.count > 2);
+    this.#audience.step(output.description);
     await this.#pause(quietMs);
   }
 
   async #killPrimary(index: number): Promise<KillReport> {
+    const { counter } = this.#output;
     const before = this.#record?.epoch ?? 0;
-    const connects = this.#connects;
-    const number = this.counter.last;
+    const { source } = this.#output;
+    const number = counter.last;
     const victim = await this.#pair.kill("primary");
     const killedMs = performance.now();
     if (victim === null) throw failed("there was no primary to kill");
     this.#audience.killing(index, victim.id, victim.pid, number);
-    const isCounting = () =>
-      this.#connects > connects &&
-      this.counter.count >= this.#countAtConnect + numbersAfterFailover;
-    await this.#until("the guest to count on", failoverTimeoutMs, isCounting);
+    const hasMoved = () => this.#output.source !== source;
+    await this.#until("another primary's output", failoverTimeoutMs, hasMoved);
+    const enough = counter.count + numbersAfterFailover;
+    await this.#until("the guest to count on", failoverTimeoutMs, () => counter.count >= enough);
     const countingMs = performance.now();
     const isBack = () => this.#isRedundant() && (this.#record?.epoch ?? 0) > before + 1;
     await this.#until("redundancy to be back", pairTimeoutMs, isBack);
@@ -126,21 +102,15 @@ export class DemoRun {
     await this.#pause(quietMs);
     const report: KillReport = {
       ...{ half: victim.id, pid: victim.pid, number, redundantAfterMs },
-      gapMs: this.counter.longestGapMs(killedMs, countingMs),
-      transferGapMs: this.counter.longestGapMs(countingMs),
+      gapMs: counter.longestGapMs(killedMs, countingMs),
+      transferGapMs: counter.longestGapMs(countingMs),
     };
-    this.#audience.killed(report, this.counter.faults.length);
+    this.#audience.killed(report, counter.faults.length);
     return report;
   }
 
   #isRedundant(): boolean {
     return this.#record !== null && this.#record.backup !== null;
-  }
-
-  #onOutput(bytes: Uint8Array): void {
-    const text = this.#decoder.decode(bytes, { stream: true });
-    this.#tail = (this.#tail + text).slice(-256);
-    this.counter.push(text, performance.now());
   }
 
   async #pause(ms: number): Promise<void> {
@@ -149,18 +119,24 @@ export class DemoRun {
   }
 
   async #until(what: string, timeoutMs: number, isSo: () => boolean): Promise<void> {
+    const output = this.#output;
     const deadline = performance.now() + timeoutMs;
     while (!isSo()) {
-      if (this.#problem !== null) throw failed(this.#problem);
+      const problem = this.#problem ?? output.problem;
+      if (problem !== null) throw failed(problem);
+      if (output.resets > 0) throw new ConnectionBroken(output.evidence);
       if (performance.now() > deadline) {
-        throw failed(
-          `waited ${timeoutMs / 1000} s in vain for ${what}; the console says ${JSON.stringify(this.#tail)}`,
-        );
+        throw failed(`waited ${timeoutMs / 1000} s in vain for ${what}; ${output.evidence}`);
       }
-      this.#audience.counted(this.counter.last);
+      this.#audience.counted(output.counter.last);
       await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
   }
+}
+
+/** Nothing more comes from the guest: the demo has failed, and reports what it saw. */
+class ConnectionBroken extends Error {
+  override readonly name = "ConnectionBroken";
 }
 
 function failed(why: string): CommandError {

@@ -1,7 +1,7 @@
 /** What the demo prints: lines that read well, a running number where there is a terminal. */
-import type { DemoReport } from "./demo.ts";
+import { describeEvent, type PairEvent } from "../pair/events.ts";
+import type { DemoReport } from "./demo-report.ts";
 import type { DemoAudience, KillReport } from "./demo-run.ts";
-import { describeEvent, type PairEvent } from "./pair/events.ts";
 
 const shownIntervalMs = 50;
 
@@ -18,7 +18,7 @@ export class DemoOutput implements DemoAudience {
 
   title(kills: number): void {
     const times = kills === 1 ? "once" : `${kills} times`;
-    this.#line(`One virtual machine, executed by two processes in lockstep. While it counts,`);
+    this.#line("One virtual machine, executed by two processes in lockstep. While it counts,");
     this.#line(`the primary is killed with SIGKILL ${times}; the backup goes on in its place.`);
     this.#line("");
   }
@@ -52,21 +52,28 @@ export class DemoOutput implements DemoAudience {
   }
 
   killed({ gapMs, redundantAfterMs, transferGapMs }: KillReport, faults: number): void {
-    const lost = faults === 0 ? "no number lost, none repeated" : `${faults} NUMBERS WRONG`;
+    const lost = faults === 0 ? "no number lost, none repeated" : `${faults} LINES WRONG`;
     const redundant = `redundant again after ${(redundantAfterMs / 1000).toFixed(1)} s`;
     this.step(`  gap ${Math.round(gapMs)} ms | ${lost} | ${redundant}`);
     this.step(`  longest pause while state was transferred: ${Math.round(transferGapMs)} ms`);
   }
 
   result(report: DemoReport): void {
-    const { ok, kills, numbers, missing, repeated } = report;
+    const { ok, kills, numbers, missing, repeated, wrong, resets, transport } = report;
     this.#line("");
     const gaps = kills.map(({ gapMs }) => `${Math.round(gapMs)} ms`).join(", ");
-    const survived = `${kills.length} primaries killed, gaps of ${gaps}`;
-    this.#line(`${numbers} numbers: ${missing} missing, ${repeated} repeated. ${survived}.`);
+    const isTcp = transport === "tcp";
+    const faults = `${missing} missing, ${repeated} repeated`;
     this.#line(
-      ok ? "The guest noticed nothing." : "FAILED: the output is not what one machine prints.",
+      isTcp
+        ? `${numbers} numbers over one TCP connection: ${faults}, ${wrong} wrong lines, ${resets} resets.`
+        : `${numbers} numbers on the console: ${faults}.`,
     );
+    this.#line(`${countOf(kills.length, "primary", "primaries")} killed, gaps of ${gaps}.`);
+    const noticed = isTcp
+      ? "Neither the guest nor its client noticed."
+      : "The guest noticed nothing.";
+    this.#line(ok ? noticed : "FAILED: this is not what one machine prints.");
     if (this.#json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   }
 
@@ -85,4 +92,8 @@ export class DemoOutput implements DemoAudience {
   get #stream(): NodeJS.WriteStream {
     return this.#json ? process.stderr : process.stdout;
   }
+}
+
+function countOf(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
