@@ -19,6 +19,10 @@ export class Fifo<T> implements Iterable<T> {
   }
 
   static of<T>(...items: T[]): Fifo<T> {
+    return Fifo.#from(items);
+  }
+
+  static #from<T>(items: T[]): Fifo<T> {
     return new Fifo(items, 0, items.length);
   }
 
@@ -36,7 +40,7 @@ export class Fifo<T> implements Iterable<T> {
 
   append(item: T): Fifo<T> {
     // Somebody else has appended to the same queue: from here on there are two arrays.
-    if (this.#items.length !== this.#end) return Fifo.of(...this, item);
+    if (this.#items.length !== this.#end) return Fifo.#from([...this, item]);
     this.#items.push(item);
     return new Fifo(this.#items, this.#start, this.#end + 1);
   }
@@ -60,7 +64,7 @@ export class Fifo<T> implements Iterable<T> {
     const start = Math.min(this.#start + count, this.#end);
     // What was dropped is let go before it is more than what is left.
     const isSparse = start >= dropsMin && 2 * start > this.#end;
-    if (start === this.#end || isSparse) return Fifo.of(...this.#items.slice(start, this.#end));
+    if (start === this.#end || isSparse) return Fifo.#from(this.#items.slice(start, this.#end));
     return new Fifo(this.#items, start, this.#end);
   }
 

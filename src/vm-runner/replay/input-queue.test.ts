@@ -6,7 +6,7 @@ import {
   consoleWritersMax,
 } from "../../shared/limits.ts";
 import { InputQueue, type InputRoom } from "./input-queue.ts";
-import type { ConsoleInput } from "./log-entry.ts";
+import type { ConsoleInput, IngressInput } from "./log-entry.ts";
 
 function typed(position: number, bytes: Uint8Array, writer = 1): ConsoleInput {
   return { kind: "console", writer, position, bytes };
@@ -149,4 +149,41 @@ test("a guest that does not read its console can be switched off: control inputs
   expect(queue.hasInput(room(0))).toBe(true);
   expect(queue.take(room(0))).toEqual([{ kind: "powerOff" }]);
   expect(queue.take(room(16)).map(({ kind }) => kind)).toEqual(["console"]);
+});
+
+const frames: IngressInput = {
+  kind: "ingress",
+  gateway: 7,
+  first: 0,
+  frames: [new Uint8Array(60), new Uint8Array(60)],
+};
+
+test("control inputs, frames and typed bytes share an entry, and none of them waits for another", () => {
+  const queue = new InputQueue();
+  for (let i = 0; i < 20; i++) queue.push({ kind: "powerOff" });
+  for (let writer = 1; writer <= 20; writer++) queue.pushTyped(typed(0, from(0, 1), writer), 0);
+  queue.pushFrames(frames, null);
+  const first = queue.take(room(16, 9)).map(({ kind }) => kind);
+  expect(first).toEqual([...Array(14).fill("powerOff"), "ingress"]);
+  const second = queue.take(room(16, 9)).map(({ kind }) => kind);
+  expect(second).toEqual([...Array(6).fill("powerOff"), ...Array(9).fill("console")]);
+});
+
+test("frames wait for room on the guest's card, and do not hold up what is typed", () => {
+  const queue = new InputQueue();
+  queue.pushFrames(frames, null);
+  expect(queue.hasInput(room(16, 0))).toBe(false);
+  expect(queue.hasInput(room(0, 1))).toBe(true);
+  queue.pushTyped(typed(0, from(0, 2)), 0);
+  expect(queue.take(room(16, 0))).toEqual([typed(0, from(0, 2))]);
+  expect(queue.take(room(16, 9))).toEqual([frames]);
+});
+
+test("cleared, it has nothing", () => {
+  const queue = new InputQueue();
+  queue.pushFrames(frames, null);
+  queue.pushTyped(typed(0, from(0, 2)), 0);
+  queue.push({ kind: "powerOff" });
+  queue.clear();
+  expect(queue.hasInput(room(16, 9))).toBe(false);
 });

@@ -48,8 +48,6 @@ export class Recorder {
   #steppedUs: number | null = null;
   #move: Move | null = null;
   #pauseWanted = false;
-  /** A gateway sends frames that it was told are in the log, or should have been. */
-  #isUntold = false;
   /** Not while another runner's entries are executed: nobody knows yet what the guest was given. */
   #recording = false;
 
@@ -132,7 +130,6 @@ export class Recorder {
     if (this.#move !== null) return this.#afterMove(nowUs, this.#move);
     if (this.#pending !== null) return this.#run(nowUs, this.#pending);
     if (this.#pauseWanted) return this.#stand(nowUs);
-    if (this.#isUntold) this.#tellAgain(nowUs);
     const waitUs = this.#waitUs(nowUs);
     if (waitUs > 0) return this.#politely(this.rest(nowUs, waitUs));
     const entry = this.#makeEntry(nowUs);
@@ -236,23 +233,15 @@ export class Recorder {
   /** The gateway learns what it need not send again: all that the entries up to `index` brought. */
   #acceptFrames(index: StepIndex): void {
     const { ingress } = this.#execution.machine;
-    this.#isUntold = false;
     if (ingress === null) return;
     assert(index >= 0, "the guest has taken frames before its first entry");
     this.#emit({ kind: "output", index, output: { kind: "ingressAccepted", ...ingress } });
-  }
-
-  /** Frames of a gateway that the guest has: it was not told, and would send them again and again. */
-  #tellAgain(nowUs: number): void {
-    this.#flush(nowUs);
-    this.#acceptFrames(this.#execution.next - 1);
   }
 
   #pushFrames(input: IngressInput): void {
     // Before it records nobody can say what the guest was given; its card drops what it has.
     const given = this.#recording ? this.#execution.machine.ingress : null;
     this.#queue.pushFrames(input, given);
-    this.#isUntold ||= given?.gateway === input.gateway && input.first < given.next;
   }
 
   /** The entry is logged all the same: it is how the trap is reproduced. */
