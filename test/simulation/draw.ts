@@ -2,6 +2,7 @@
  * Draws a scenario from a seed. Each seed enables only some kinds of faults, so that rare ones are
  * not drowned by common ones and each pair of kinds meets now and then.
  */
+import { drawOutside } from "./draw-outside.ts";
 import type { Node } from "./events.ts";
 import {
   type ClockShape,
@@ -15,8 +16,9 @@ import {
 } from "./scenario.ts";
 import { below, pick, type Random, randomOf } from "./world/random.ts";
 
-/** Pastes and a deleted record are drawn on their own. */
-type Kind = Exclude<Fault["kind"], "paste" | "record gone">;
+/** Pastes, a deleted record and the guest's network are drawn on their own. */
+type OutsideKind = "gateway crash" | "gateway freeze" | "network gone" | "flood" | "old reading";
+type Kind = Exclude<Fault["kind"], OutsideKind | "paste" | "record gone">;
 type Paste = Extract<Body, { readonly kind: "paste" }>;
 type Body = Fault extends infer F ? (F extends unknown ? Omit<F, "atMs"> : never) : never;
 
@@ -74,6 +76,8 @@ function fullScenario(seed: number): Scenario {
   }
   faults.push(...drawRecordGone(seed, faults, faultyMs));
   faults.push(...pastes);
+  const { outside, timersPerFrames, ...more } = drawOutside(seed, nodes, faults, faultyMs);
+  faults.push(...more.faults);
   faults.sort((a, b) => a.atMs - b.atMs);
   return {
     seed,
@@ -87,10 +91,11 @@ function fullScenario(seed: number): Scenario {
       memoryBytes: random() < 0.12 ? 700 * 1024 : 16 * 1024 * (1 + below(random, 4)),
       timerUs: pick(random, [2_000, 5_000, 9_000, 20_000]),
       burstBytes: pick(random, [256, 2_048, 12 * 1024]),
-      timersPerFrames: 0,
+      timersPerFrames,
     },
     clocks: Object.fromEntries(everyone.map((node) => [node, drawClock(random)])),
     clients: Math.max(pick(random, [1, 1, 2, 3]), ...pastes.map(({ clients }) => clients)),
+    outside,
     faults,
   };
 }

@@ -121,6 +121,42 @@ export type Happening =
       readonly position: number;
       readonly bytes: Uint8Array;
     }
+  /** A gateway process, and the number by which the log knows it. */
+  | { readonly kind: "gatewayStarted"; readonly process: string; readonly gateway: number }
+  | { readonly kind: "gatewayEnded"; readonly process: string }
+  /** The gateway is about to be told a record that was true some epochs ago. */
+  | { readonly kind: "misled"; readonly process: string; readonly epoch: number }
+  /** A runner says to the gateway that the guest lives in it; `known`: the epoch of its record. */
+  | {
+      readonly kind: "claimed";
+      readonly process: Nonce;
+      readonly epoch: number;
+      readonly known: number;
+    }
+  /** The gateway lets a runner in. */
+  | {
+      readonly kind: "attached";
+      readonly process: string;
+      readonly runner: Nonce;
+      readonly epoch: number;
+    }
+  /** The gateway took a frame for the guest. */
+  | { readonly kind: "entered"; readonly process: string; readonly frame: Uint8Array }
+  /** A frame came out of the gateway, while it took in what this runner said (null: nobody). */
+  | {
+      readonly kind: "left";
+      readonly process: string;
+      readonly runner: Nonce | null;
+      readonly epoch: number;
+      readonly frame: Uint8Array;
+    }
+  /** A gateway or runner says that it has dropped frames at a bound: so many ever, each way. */
+  | {
+      readonly kind: "lost";
+      readonly process: string;
+      readonly ingress: number;
+      readonly egress: number;
+    }
   /** How full a buffer is: told whenever it has grown. */
   | {
       readonly kind: "buffer";

@@ -24,6 +24,8 @@ export interface Scenario {
   readonly clocks: Readonly<Record<Node, ClockShape>>;
   /** Console clients that read and type all the time. */
   readonly clients: number;
+  /** The network that the guest's card is in; null: none, and no gateway. */
+  readonly outside: OutsideShape | null;
   /** In the order of `atMs`. */
   readonly faults: readonly Fault[];
 }
@@ -56,6 +58,15 @@ export interface GuestShape {
   readonly burstBytes: number;
   /** Timers from the guest's own frames to the next ones; 0: it sends none unless it is asked. */
   readonly timersPerFrames: number;
+}
+
+export interface OutsideShape {
+  /** Clients that ask the guest something, one thing after the other. */
+  readonly clients: number;
+  /** From an answer to the next request, on average. */
+  readonly thinkMs: number;
+  /** Of the frames between clients and gateway. */
+  readonly lossShare: number;
 }
 
 export interface ClockShape {
@@ -165,6 +176,15 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: "paste"; readonly bytes: number; readonly clients: number }
   /** The next move into a fresh instance fails on this computer. */
   | { readonly kind: "move fails"; readonly node: Node }
+  /** The gateway's process dies; another one, with a number of its own, takes its place. */
+  | { readonly kind: "gateway crash"; readonly silent: boolean; readonly restartMs: number | null }
+  | { readonly kind: "gateway freeze"; readonly forMs: number }
+  /** The network behind the gateway is gone; `deaf`: it is there, and reads nothing. */
+  | { readonly kind: "network gone"; readonly deaf: boolean; readonly forMs: number }
+  /** So many frames for the guest at once. */
+  | { readonly kind: "flood"; readonly frames: number; readonly bytes: number }
+  /** The gateway reads the record as it was so many epochs ago, and goes on with another process. */
+  | { readonly kind: "old reading"; readonly epochs: number }
 );
 
 /** full: anything. short: one failover and the way back to a pair. */
@@ -182,5 +202,6 @@ export const plainScenario: Scenario = {
   guest: { memoryBytes: 64 * 1024, timerUs: 4_000, burstBytes: 2_048, timersPerFrames: 0 },
   clocks: {},
   clients: 0,
+  outside: null,
   faults: [],
 };

@@ -93,6 +93,7 @@ class Run {
     world.arbiters.create();
     for (const node of nodes) world.agenda.after(60 * world.random(), () => this.#start(node));
     for (const client of world.clients) client.startTyping(25);
+    world.outside?.start();
     this.#faults.plan(faults);
     await world.run(faultyMs);
     this.#calm();
@@ -120,6 +121,7 @@ class Run {
       client.stopTyping();
       client.type("end");
     }
+    this.#world.outside?.calm();
   }
 
   #endingNow(): "goes on" | "switched off" | "lost" | null {
@@ -131,7 +133,8 @@ class Run {
     if (world.primary === null) return null;
     if (this.#canPair() && !world.paired) return null;
     const heard = world.clients.every(({ typed, echoed }) => echoed === typed);
-    return heard ? "goes on" : null;
+    const answered = world.outside?.satisfied ?? true;
+    return heard && answered ? "goes on" : null;
   }
 
   /** Two computers have a runner, or will. */

@@ -70,6 +70,18 @@ export function faultInWords(fault: Fault): string {
       return `${fault.clients} clients type ${fault.bytes} bytes each, all at once`;
     case "move fails":
       return `the next move into a fresh instance fails on ${fault.node}`;
+    case "gateway crash":
+      return `the gateway ${death(fault.silent)}, ${again(fault.restartMs)}`;
+    case "gateway freeze":
+      return `the gateway stands still for ${short(fault.forMs)} ms`;
+    case "network gone": {
+      const how = fault.deaf ? "reads nothing" : "is gone";
+      return `the network behind the gateway ${how} for ${short(fault.forMs)} ms`;
+    }
+    case "flood":
+      return `${fault.frames} frames of ${fault.bytes} bytes for the guest, all at once`;
+    case "old reading":
+      return `another gateway starts, and reads the record as it was ${fault.epochs} epochs ago`;
   }
   return unreachable(fault);
 }

@@ -18,6 +18,7 @@ const big: Scenario = {
   guest: { memoryBytes: 1024, timerUs: 100, burstBytes: 10, timersPerFrames: 0 },
   clocks: { a: { offsetMs: 4, rate: 1.1 }, b: { offsetMs: 0, rate: 1 } },
   clients: 4,
+  outside: { clients: 3, thinkMs: 20, lossShare: 0.1 },
   faults: Array.from({ length: 37 }, (_, i) => crash(100 * i)),
 };
 

@@ -82,6 +82,22 @@ function detailsOf(event: SimEvent): string {
       return textInWords(event.position, event.bytes);
     case "accepted":
       return `everything below ${event.position}`;
+    case "gatewayStarted":
+      return `in the log as ${event.gateway}`;
+    case "gatewayEnded":
+      return "";
+    case "misled":
+      return `reads epoch ${event.epoch}, which is over`;
+    case "claimed":
+      return `lives in epoch ${event.epoch}, knows epoch ${event.known}`;
+    case "attached":
+      return `${event.runner} of epoch ${event.epoch}`;
+    case "entered":
+      return lineOf(event.frame);
+    case "left":
+      return `from ${event.runner ?? "nobody"} of epoch ${event.epoch}: ${lineOf(event.frame)}`;
+    case "lost":
+      return `${event.ingress} frames for the guest, ${event.egress} of the guest`;
     case "buffer":
       return `${event.buffer} ${event.size} of ${event.limit}`;
     case "fault":

@@ -18,6 +18,9 @@ type ProcessFault = FaultOf<
   | "move fails"
 >;
 type NetworkFault = FaultOf<"partition" | "delay" | "cut" | "corrupt">;
+type OutsideFault = FaultOf<
+  "gateway crash" | "gateway freeze" | "network gone" | "flood" | "old reading"
+>;
 type RecordFault = FaultOf<
   | "arbiter down"
   | "arbiter crash"
@@ -147,6 +150,13 @@ export class Faults {
       case "lease conflict":
       case "record gone":
         this.#strikeRecord(fault);
+        return;
+      case "gateway crash":
+      case "gateway freeze":
+      case "network gone":
+      case "flood":
+      case "old reading":
+        this.#strikeOutside(fault);
         return;
       case "trap":
         this.#told(fault);
@@ -298,6 +308,38 @@ export class Faults {
       case "record gone":
         told();
         arbiters.vanish();
+        return;
+    }
+    unreachable(fault);
+  }
+
+  #strikeOutside(fault: OutsideFault): void {
+    const { outside } = this.#world;
+    if (outside === null) return;
+    this.#told(fault);
+    switch (fault.kind) {
+      case "gateway crash":
+        outside.crash(fault.silent, fault.restartMs);
+        return;
+      case "gateway freeze": {
+        const { gateway } = outside;
+        gateway?.freeze();
+        this.#endLater(fault.forMs, () => gateway?.thaw());
+        return;
+      }
+      case "network gone":
+        if (fault.deaf) outside.fill();
+        else outside.leave();
+        this.#endLater(fault.forMs, () => {
+          if (fault.deaf) outside.drain();
+          else outside.comeBack();
+        });
+        return;
+      case "flood":
+        outside.flood(fault.frames, fault.bytes);
+        return;
+      case "old reading":
+        this.#world.misleadGateway(fault.epochs);
         return;
     }
     unreachable(fault);

@@ -24,6 +24,7 @@ import { newTarget } from "../machine/snapshot-target.ts";
 import { reportBuffers } from "./buffers.ts";
 import type { DriftingClock } from "./clock.ts";
 import { SimulatedEndpoint } from "./endpoint.ts";
+import { GuestNetwork } from "./guest-network.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Random } from "./random.ts";
 import type { StreamEnd } from "./stream.ts";
@@ -57,6 +58,7 @@ export class SimulatedRunner {
   readonly #random: Random;
   readonly #endpoint: SimulatedEndpoint;
   readonly #console: ConsoleService;
+  readonly #network: GuestNetwork;
   readonly #mailbox = new Mailbox<() => void>();
   readonly #heartbeats: HeartbeatWriter;
   readonly #judge: HeartbeatJudge;
@@ -91,6 +93,12 @@ export class SimulatedRunner {
     this.state = initialState(config, this.clock.nowMs);
     this.#console = new ConsoleService({
       onInput: (input) => this.input("console", { kind: "guestInput", input }),
+    });
+    this.#network = new GuestNetwork({
+      ...{ world, node, nonce },
+      inProcess: (run) => this.inProcess("gateway", run),
+      onIngress: (input) => this.#feed({ kind: "guestInput", input }),
+      epoch: () => this.#epoch,
     });
     this.#endpoint = new SimulatedEndpoint(agenda, this.#random, this.#console, {
       onMessage: (link, message) => this.input(`link ${link}`, { kind: "message", link, message }),
@@ -308,11 +316,13 @@ export class SimulatedRunner {
         return;
       case "remember":
         this.#console.remember(effect.output);
+        this.#network.remember(effect.output);
         this.#remembered.push(effect.output);
         return;
       case "release":
         this.#witness.onReleased(effect.output, this.#epoch);
         this.#console.release(effect.output);
+        this.#network.release(effect.output);
         return;
       case "releaseRemembered":
         for (const output of this.#remembered.splice(0)) {
@@ -321,6 +331,7 @@ export class SimulatedRunner {
         this.#console.becomePrimary();
         return;
       case "goLive":
+        this.#network.goLive(effect.epoch, effect.announcement);
         return;
       case "report":
         this.#report(effect.report);
@@ -333,7 +344,10 @@ export class SimulatedRunner {
 
   #report(report: PairReport): void {
     this.reports.push(report);
-    if (report.kind === "record" && report.record.primary !== this.nonce) this.#console.resign();
+    if (report.kind === "egressDropped") this.#network.onDropped(report.frames);
+    if (report.kind !== "record") return;
+    if (report.record.primary !== this.nonce) this.#console.resign();
+    this.#network.onRecord(report.record);
   }
 
   #end(silent: boolean, reason: ExitReason | null, message: string): void {
@@ -341,6 +355,7 @@ export class SimulatedRunner {
     this.alive = false;
     this.thread.end();
     this.#endpoint.die(silent);
+    this.#network.die(silent);
     this.#world.onEnded(this, reason, message);
   }
 

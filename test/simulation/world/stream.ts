@@ -30,10 +30,19 @@ export class StreamEnd {
   open = true;
   /** On its way to this end. */
   readonly incoming: Segment[] = [];
+  /** Arrived, and its process (which stands still) has not looked at it. */
+  unreadBytes = 0;
 
   constructor(stream: Stream, node: Node) {
     this.#stream = stream;
     this.node = node;
+  }
+
+  /** What this end has sent and the other has not read. */
+  get queuedBytes(): number {
+    const { incoming, unreadBytes } = this.#stream.other(this);
+    const sizes = incoming.map(({ bytes }) => (bytes === "end" ? 0 : bytes.length));
+    return sizes.reduce((sum, size) => sum + size, unreadBytes);
   }
 
   send(bytes: Uint8Array): void {
@@ -80,7 +89,7 @@ export class Stream {
   }
 
   push(from: StreamEnd, bytes: Uint8Array | "end"): void {
-    const to = this.#other(from);
+    const to = this.other(from);
     const ms = this.#network.segmentMs(from.node, to.node);
     const before = to.incoming.at(-1)?.atMs ?? 0;
     const atMs = Math.max(before, this.#agenda.nowMs + ms);
@@ -90,7 +99,7 @@ export class Stream {
 
   /** Forgets what was sent and has not arrived. */
   drop(from: StreamEnd): void {
-    this.#other(from).incoming.splice(1);
+    this.other(from).incoming.splice(1);
   }
 
   /** Both ends see the connection break. Of what is on its way, the first bytes still arrive. */
@@ -127,7 +136,7 @@ export class Stream {
   #arrive(to: StreamEnd, head: Segment): void {
     // Cut or dropped meanwhile.
     if (to.incoming[0] !== head) return;
-    const from = this.#other(to);
+    const from = this.other(to);
     if (!this.#network.passes(from.node, to.node)) {
       if (this.isOpen) this.#agenda.after(resendMs, () => this.#arrive(to, head));
       return;
@@ -156,7 +165,8 @@ export class Stream {
     if (to.open) to.handlers?.onData(bytes.subarray(split));
   }
 
-  #other(end: StreamEnd): StreamEnd {
+  /** The end on the other side. */
+  other(end: StreamEnd): StreamEnd {
     assert(end === this.ends[0] || end === this.ends[1], "an end of another stream");
     return end === this.ends[0] ? this.ends[1] : this.ends[0];
   }

@@ -25,7 +25,9 @@ import {
   SimulatedClient,
 } from "./client.ts";
 import { Agenda, DriftingClock } from "./clock.ts";
+import { gatewayNode, type SimulatedGateway } from "./gateway.ts";
 import { Network } from "./network.ts";
+import { Outside } from "./outside.ts";
 import { type Random, randomOf } from "./random.ts";
 import { SimulatedRunner } from "./runner.ts";
 import type { StreamEnd } from "./stream.ts";
@@ -52,6 +54,7 @@ const smallBounds: Partial<PairBounds> = {
   recorderAheadEntriesMax: 40,
   transferLogBytesMax: 64 * 1024,
   transferTimeoutMs: 4_000,
+  heldEgressBytesMax: 4 * 1024,
 };
 
 export class World {
@@ -63,11 +66,17 @@ export class World {
   readonly bounds: PairBounds = { ...pairBounds, ...smallBounds };
   readonly runners: SimulatedRunner[] = [];
   readonly clients: SimulatedClient[] = [];
+  /** What the guest's card is connected to. */
+  readonly outside: Outside | null;
   readonly random: Random;
   readonly #scenario: Scenario;
   readonly #listener: WorldListener;
   readonly #clocks = new Map<Node, DriftingClock>();
   readonly #versions = new Map<Node, string>();
+  /** All that were ever true, in the order of their epochs. */
+  readonly #records: VmRecord[] = [];
+  /** The gateway's next readings are so many epochs old. */
+  #readingAge = 0;
 
   constructor(scenario: Scenario, listener: WorldListener) {
     this.#scenario = scenario;
@@ -78,6 +87,7 @@ export class World {
     this.arbiters = this.#newArbiters();
     const runnerNodes = [...scenario.nodes, ...scenario.spares];
     for (let i = 0; i < scenario.clients; i++) this.clients.push(this.#newClient(i, runnerNodes));
+    this.outside = this.#newOutside();
   }
 
   get nowMs(): number {
@@ -94,6 +104,7 @@ export class World {
   }
 
   emit(happening: Happening): void {
+    if (happening.kind === "granted") this.#records.push(happening.record);
     this.#listener.onEvent({ atMs: this.agenda.nowMs, ...happening });
   }
 
@@ -204,7 +215,7 @@ export class World {
     const there = network.latencyMs(from, to);
     const back = network.latencyMs(to, from);
     agenda.after(there + back, () => {
-      const listener = this.alive(to);
+      const listener = this.#listenerOn(to);
       const passes = network.passes(from, to) && network.passes(to, from);
       if (!passes || listener?.standsStill === true) {
         agenda.after(failureTimeoutMs, () => failed(false));
@@ -216,6 +227,12 @@ export class World {
         opened(ours);
       }
     });
+  }
+
+  /** The next gateway process, which starts now, reads the record as it was `epochs` ago. */
+  misleadGateway(epochs: number): void {
+    this.#readingAge = epochs;
+    this.outside?.crash(false, 0);
   }
 
   sendHeartbeat(from: SimulatedRunner, line: string): void {
@@ -255,6 +272,12 @@ export class World {
     return [`${Math.round(this.nowMs)} ms`, JSON.stringify(this.record), ...lines].join("\n");
   }
 
+  /** A runner's or the gateway's. */
+  #process(name: string): SimulatedRunner | SimulatedGateway | null {
+    const gateway = this.outside?.gateway ?? null;
+    return gateway?.name === name ? gateway : this.named(name);
+  }
+
   #newArbiters(): Arbiters {
     const world: RecordWorld = {
       random: this.randomFor("arbiters"),
@@ -263,9 +286,46 @@ export class World {
         return this.network.passes(from, to) && !this.network.takeCorruption(from, to);
       },
       emit: (happening) => this.emit(happening),
-      inProcess: (process, run) => this.named(process)?.inProcess("record", run),
+      inProcess: (process, run) => this.#process(process)?.inProcess("record", run),
     };
     return new Arbiters(world, this.#scenario.store, this.vm);
+  }
+
+  /** Whoever takes connections at this computer's address. */
+  #listenerOn(node: Node): {
+    readonly standsStill: boolean;
+    accept(end: StreamEnd): void;
+  } | null {
+    return node === gatewayNode ? (this.outside?.gateway ?? null) : this.alive(node);
+  }
+
+  #newOutside(): Outside | null {
+    const { outside } = this.#scenario;
+    if (outside === null) return null;
+    const parts = {
+      vm: this.vm,
+      agenda: this.agenda,
+      random: this.randomFor("gateway"),
+      emit: (happening: Happening) => this.emit(happening),
+      readRecord: (process: string, told: (record: VmRecord | null | undefined) => void) =>
+        this.#readForGateway(process, told),
+      setGatewayUp: (up: boolean) => this.network.setUp(gatewayNode, up),
+    };
+    return new Outside(parts, outside, (purpose) => this.randomFor(purpose));
+  }
+
+  #readForGateway(process: string, told: (record: VmRecord | null | undefined) => void): void {
+    this.arbiters.read(gatewayNode, process, (answer) => {
+      if (answer.kind !== "recordRead") {
+        told(undefined);
+        return;
+      }
+      const age = this.#readingAge;
+      this.#readingAge = 0;
+      const old = age === 0 ? undefined : this.#records.at(-1 - age);
+      if (old !== undefined) this.emit({ kind: "misled", process, epoch: old.epoch });
+      told(old ?? answer.record);
+    });
   }
 
   #newClient(number: number, nodes: readonly Node[]): SimulatedClient {
