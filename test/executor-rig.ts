@@ -1,5 +1,6 @@
 /** Drives executors on the simulated machine in tests: turns, a clock, and everything they said. */
 
+import { decodeBatch } from "../src/vm-runner/logging-channel/codec.ts";
 import type { ConsoleOutput } from "../src/vm-runner/machine/machine.ts";
 import { Executor } from "../src/vm-runner/replay/executor.ts";
 import type {
@@ -7,8 +8,9 @@ import type {
   ExecutorCommand,
   ExecutorEvent,
 } from "../src/vm-runner/replay/executor-protocol.ts";
-import type { LogInput } from "../src/vm-runner/replay/log-entry.ts";
+import type { IngressInput, LogInput } from "../src/vm-runner/replay/log-entry.ts";
 import { type Echo, parseConsole } from "./simulation/machine/echoes.ts";
+import { decodeFrame, encodeFrame, type SimulatedFrame } from "./simulation/machine/frames.ts";
 import { SimulatedMachine } from "./simulation/machine/machine.ts";
 import { newSha256 } from "./simulation/machine/sha256.ts";
 import { newTarget } from "./simulation/machine/snapshot-target.ts";
@@ -84,6 +86,30 @@ export class Rig {
     return String.fromCharCode(...this.printed.flatMap(({ bytes }) => [...bytes]));
   }
 
+  /** What the guest sent to the network, frame by frame. */
+  get sent(): SimulatedFrame[] {
+    return this.of("output").flatMap(({ output }) =>
+      output.kind === "egress" ? output.frames.map(decodeFrame) : [],
+    );
+  }
+
+  /** Up to which number the gateway was told, each time, and with which step. */
+  get accepted(): { index: number; gateway: number; next: number }[] {
+    return this.of("output").flatMap(({ index, output }) => {
+      if (output.kind !== "ingressAccepted") return [];
+      return [{ index, gateway: output.gateway, next: output.next }];
+    });
+  }
+
+  /** Entries recorded that brought frames. */
+  get ingress(): { index: number; input: IngressInput }[] {
+    return this.batches.flatMap(({ bytes }) =>
+      decodeBatch(bytes).entries.flatMap(({ entry: { index, inputs } }) =>
+        inputs.flatMap((input) => (input.kind === "ingress" ? [{ index, input }] : [])),
+      ),
+    );
+  }
+
   /** What the guest read of what was typed. */
   get echoes(): Echo[] {
     return parseConsole(this.text);
@@ -100,6 +126,16 @@ export function type(text: string): ExecutorCommand {
   const position = typed;
   typed += bytes.length;
   return { kind: "input", input: { kind: "console", writer: 1, position, bytes } };
+}
+
+/** Frames for the guest, which answers each; `first`: number of the first at gateway `gateway`. */
+export function send(first: number, count: number, gateway = 7): ExecutorCommand {
+  const frames = Array.from({ length: count }, (_, i) => requestFrame(first + i));
+  return { kind: "input", input: { kind: "ingress", gateway, first, frames } };
+}
+
+function requestFrame(serial: number): Uint8Array {
+  return encodeFrame({ kind: "request", serial, request: `q${serial}` });
 }
 
 export function replay(batches: readonly Batch[]): ExecutorCommand[] {
