@@ -4,6 +4,8 @@ import type { Scenario } from "../scenario.ts";
 import { BoundsChecker } from "./bounds.ts";
 import type { Checker } from "./checker.ts";
 import { ConsistencyChecker } from "./consistency-after-failover.ts";
+import { FramesInChecker } from "./frames-in.ts";
+import { FramesOutChecker } from "./frames-out.ts";
 import { LinearizableRecord } from "./linearizable-record.ts";
 import { LogTree } from "./log-tree.ts";
 import { OutputRuleChecker } from "./output-rule.ts";
@@ -24,5 +26,7 @@ export function allCheckers({ guest, patientDeath }: Scenario): Checker[] {
     new LinearizableRecord(),
     new ProgressChecker(patientDeath),
     new BoundsChecker(),
+    new FramesOutChecker(tree, survivor),
+    new FramesInChecker(tree, survivor),
   ];
 }

@@ -10,6 +10,8 @@ export const checkerNames = [
   "linearizable record",
   "progress",
   "bounds",
+  "frames out",
+  "frames in",
   /** A core's own assertion failed: in production the process would have stopped. */
   "fail-stop",
 ] as const;

@@ -1,10 +1,17 @@
 /**
- * A runner's connection to the gateway: what `src/vm-runner/host` does with a socket, over simulated
- * streams. It is there from the beginning, in a backup too, and is made again whenever it is gone.
+ * A runner's connection to the gateway: what `src/vm-runner/wire/gateway-link.ts` does with a socket,
+ * over simulated streams. It is there from the beginning, in a backup too, and is made again
+ * whenever it is gone.
  */
 import { BytesError } from "../../../src/shared/bytes.ts";
 import { FrameReader, FramingError, frame } from "../../../src/shared/framing.ts";
-import { gatewayMessageBytesMax } from "../../../src/shared/limits.ts";
+import {
+  gatewayMessageBytesMax,
+  gatewayPingMs,
+  gatewayPingsMax,
+  gatewayRedialMs,
+  gatewayStandbyRedialMs,
+} from "../../../src/shared/limits.ts";
 import {
   decodeGatewayMessage,
   encodeGatewayMessage,
@@ -18,10 +25,7 @@ import type { Agenda } from "./clock.ts";
 import type { Random } from "./random.ts";
 import type { StreamEnd } from "./stream.ts";
 
-/** From the end of a connection to the next try. */
-const redialMs = 50;
-/** How often the gateway is asked whether it is there. */
-const pingMs = 500;
+const ping = frame(encodeGatewayMessage({ kind: "ping" }));
 
 export interface GatewayLinkParts {
   readonly agenda: Agenda;
@@ -37,6 +41,11 @@ export interface GatewayLinkParts {
 export class GatewayLink {
   readonly #parts: GatewayLinkParts;
   #end: StreamEnd | null = null;
+  /** Of the newest plan to dial; only that counts. */
+  #redial = 0;
+  #mustDial = false;
+  /** Asked since the gateway last said anything. */
+  #pings = 0;
   #alive = true;
 
   constructor(parts: GatewayLinkParts) {
@@ -51,9 +60,15 @@ export class GatewayLink {
     else this.#end?.kill(this.#parts.random() < 0.3);
   }
 
+  /** The guest lives here now: a dial that would be due later is made at once. */
+  hurry(): void {
+    if (this.#mustDial) this.#dial();
+  }
+
   #dial(): void {
     if (!this.#alive) return;
-    const failed = () => this.#parts.inProcess(() => this.#redialLater());
+    this.#mustDial = false;
+    const failed = () => this.#parts.inProcess(() => this.#dialLater());
     this.#parts.dial((end) => {
       if (!this.#alive) {
         end.kill(false);
@@ -64,8 +79,15 @@ export class GatewayLink {
     }, failed);
   }
 
-  #redialLater(): void {
-    this.#parts.agenda.after(redialMs, () => this.#parts.inProcess(() => this.#dial()));
+  #dialLater(): void {
+    const { agenda, service, inProcess } = this.#parts;
+    const number = ++this.#redial;
+    this.#mustDial = true;
+    agenda.after(service.isLive ? gatewayRedialMs : gatewayStandbyRedialMs, () => {
+      inProcess(() => {
+        if (number === this.#redial && this.#mustDial) this.#dial();
+      });
+    });
   }
 
   #listen(end: StreamEnd): void {
@@ -99,6 +121,7 @@ export class GatewayLink {
         this.#closed(end);
       },
     });
+    this.#pings = 0;
     this.#pingLater(end);
   }
 
@@ -106,6 +129,7 @@ export class GatewayLink {
     try {
       for (const message of reader.push(bytes)) {
         if (this.#end !== end) return;
+        this.#pings = 0;
         this.#parts.service.receive(message);
       }
     } catch (error) {
@@ -119,18 +143,27 @@ export class GatewayLink {
     if (this.#end !== end) return;
     this.#end = null;
     this.#parts.service.disconnected();
-    this.#redialLater();
+    this.#dialLater();
   }
 
-  /** A gateway whose computer is gone closes nothing: what is sent there shows it. */
+  /** A gateway whose computer is gone closes nothing. */
   #pingLater(end: StreamEnd): void {
-    this.#parts.agenda.after(pingMs, () => {
+    this.#parts.agenda.after(gatewayPingMs, () => {
       if (!this.#alive || this.#end !== end) return;
-      this.#parts.inProcess(() => {
-        if (this.#end === end) end.send(frame(encodeGatewayMessage({ kind: "ping" })));
-      });
+      this.#parts.inProcess(() => this.#ping(end));
       this.#pingLater(end);
     });
+  }
+
+  #ping(end: StreamEnd): void {
+    if (this.#end !== end) return;
+    if (this.#pings >= gatewayPingsMax) {
+      end.end();
+      this.#closed(end);
+      return;
+    }
+    this.#pings++;
+    end.send(ping);
   }
 }
 

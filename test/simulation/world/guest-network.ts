@@ -46,6 +46,7 @@ export class GuestNetwork {
 
   goLive(epoch: Epoch, announcement: Uint8Array | null): void {
     this.#service.goLive(epoch, announcement);
+    this.#link?.hurry();
   }
 
   onRecord({ primary, epoch }: VmRecord): void {
