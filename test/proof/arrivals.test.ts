@@ -27,7 +27,9 @@ test("where nothing arrived there is no gap", () => {
 });
 
 test("what is old is forgotten, what is recent is not", () => {
-  const arrivals = arrivalsAt(...Array.from({ length: 300_000 }, (_, i) => i));
+  const arrivals = new Arrivals();
+  for (let ms = 0; ms < 300_000; ms++) arrivals.note(ms);
   expect(arrivals.lastMs).toBe(299_999);
   expect(arrivals.longestGap(299_000, 299_999)?.ms).toBe(1);
+  expect(arrivals.longestGap(0, 1_000)).toBeNull();
 });
