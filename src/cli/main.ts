@@ -5,6 +5,7 @@ import { exitCodes } from "../platform/exit-codes.ts";
 import { arbiterCommand } from "./arbiter.ts";
 import { consoleCommand } from "./console.ts";
 import { demoCommand } from "./demo.ts";
+import { gatewayCommand } from "./gateway.ts";
 import { killCommand } from "./kill.ts";
 import { recordCommand } from "./record.ts";
 import { replayCommand } from "./replay.ts";
@@ -24,7 +25,8 @@ const program = new Command("lockstep")
   .addCommand(recordCommand())
   .addCommand(replayCommand())
   .addCommand(runnerCommand())
-  .addCommand(arbiterCommand());
+  .addCommand(arbiterCommand())
+  .addCommand(gatewayCommand());
 
 // Commander prints the sentence itself; only the exit code is ours.
 for (const command of [program, ...program.commands]) command.exitOverride();

@@ -20,6 +20,14 @@ export function parseVm(text: string): string {
   return text;
 }
 
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) {
+    throw new InvalidArgumentError("expected a port from 1 to 65535");
+  }
+  return port;
+}
+
 /** Guest memory in MiB. */
 export function parseMemory(text: string): number {
   const memoryMiB = Number(text);

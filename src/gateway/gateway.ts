@@ -172,6 +172,9 @@ export class Gateway {
       case "renew":
         this.#onRenew(known, decoded.epoch);
         return;
+      case "ping":
+        known.send({ kind: "pong" });
+        return;
       case "egress":
       case "ingressAccepted":
       case "announce":
@@ -179,6 +182,7 @@ export class Gateway {
         return;
       case "attached":
       case "ingress":
+      case "pong":
       case "closed":
         throw new RunnerProtocolError(`a runner sent "${decoded.kind}", which gateways send`);
     }

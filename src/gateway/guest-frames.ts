@@ -42,3 +42,20 @@ function mayBeControl(frame: Uint8Array): boolean {
 function u16(bytes: Uint8Array, at: number): number {
   return (bytes[at] ?? 0) * 0x100 + (bytes[at + 1] ?? 0);
 }
+
+const synAndAck = 0x12;
+const reset = 0x04;
+
+/**
+ * What the guest's frame says of one of its TCP ports: a program accepts connections there, none
+ * does, or (null) nothing.
+ */
+export function answerOfPort(frame: Uint8Array, port: number): "accepts" | "refuses" | null {
+  if (frame.length < ipAt + ipHeaderBytesMin || u16(frame, etherTypeAt) !== ipv4) return null;
+  if (frame[ipAt + 9] !== tcp || (u16(frame, ipAt + 6) & 0x3fff) !== 0) return null;
+  const tcpAt = ipAt + 4 * ((frame[ipAt] ?? 0) & 0x0f);
+  const flags = frame[tcpAt + 13];
+  if (flags === undefined || u16(frame, tcpAt) !== port) return null;
+  if ((flags & reset) !== 0) return "refuses";
+  return (flags & synAndAck) === synAndAck ? "accepts" : null;
+}

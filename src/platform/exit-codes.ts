@@ -25,4 +25,6 @@ export const exitCodes = {
   refused: 11,
   /** A log whose end is missing; everything in it was replayed and is equal. */
   truncatedLog: 12,
+  /** gvproxy, which a guest's network needs, is not there and cannot be built, or does not work. */
+  noGvproxy: 13,
 } as const;

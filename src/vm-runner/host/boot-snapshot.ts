@@ -4,10 +4,9 @@
  * MAC and clock in entry 0.
  */
 import { mkdir } from "node:fs/promises";
-import os from "node:os";
 import path from "node:path";
-import process from "node:process";
 import { Worker } from "node:worker_threads";
+import { cacheDirectory } from "../../platform/cache-directory.ts";
 import type { MachineImages } from "../machine/images.ts";
 import { BootSnapshotFileError, checkBootSnapshot } from "./boot-snapshot-file.ts";
 import type { BootMessage, BootWorkerData } from "./boot-worker.ts";
@@ -42,14 +41,6 @@ export async function bootSnapshot(options: BootSnapshotOptions): Promise<BootSn
   options.onProgress("booting the guest for the first time; later starts take a second");
   await boot(file, options);
   return await read(file);
-}
-
-/** Where things are kept that can be made again: LOCKSTEP_CACHE, or the user's cache. */
-function cacheDirectory(): string {
-  const { LOCKSTEP_CACHE, XDG_CACHE_HOME } = process.env;
-  return (
-    LOCKSTEP_CACHE || path.join(XDG_CACHE_HOME || path.join(os.homedir(), ".cache"), "lockstep")
-  );
 }
 
 /** Null for one that is not there or is damaged: it is made again. */
