@@ -21,6 +21,7 @@ interface Flags {
   readonly arbiter: Address;
   readonly key: string;
   readonly http: Address;
+  readonly gateway?: Address;
   readonly exitWithParent: boolean;
 }
 
@@ -36,6 +37,7 @@ export function runnerCommand(): Command {
     .requiredOption("--arbiter <host:port>", "who keeps the record", parseAddress)
     .requiredOption("--key <file>", "the VM's pre-shared key: 64 hexadecimal digits, mode 0600")
     .requiredOption("--http <host:port>", "probes, metrics and status", parseAddress)
+    .option("--gateway <host:port>", "the guest's way to the network", parseAddress)
     .option("--exit-with-parent", "end when standard input is closed", false)
     .action(async (flags: Flags) => {
       await runCommand("runner", () => run(flags));
@@ -47,8 +49,8 @@ export function runnerCommand(): Command {
 
 async function run(flags: Flags): Promise<number> {
   if (flags.exitWithParent) exitWithParent();
-  const { memory: memoryMiB, key: keyFile, ...rest } = flags;
-  const runner = await start({ ...rest, memoryMiB, keyFile });
+  const { memory: memoryMiB, key: keyFile, gateway = null, ...rest } = flags;
+  const runner = await start({ ...rest, memoryMiB, keyFile, gateway });
   process.on("SIGTERM", () => runner.terminate());
   // The terminal's Ctrl-C is for whoever started the pair.
   process.on("SIGINT", () => {});

@@ -1,6 +1,7 @@
 /** A framed connection over TLS-PSK: messages in, messages out, one end. */
 import type { TLSSocket } from "node:tls";
 import { FrameReader, frame } from "../shared/framing.ts";
+import { WriteTurn } from "./write-turn.ts";
 
 export interface ConnectionEvents {
   /** A message; throwing hangs up, because a peer that breaks the format cannot be followed. */
@@ -11,10 +12,18 @@ export interface ConnectionEvents {
 
 export class Connection {
   readonly #socket: TLSSocket;
+  readonly #turn: WriteTurn;
   #problem: string | null = null;
 
-  constructor(socket: TLSSocket, messageBytesMax: number, events: ConnectionEvents) {
+  /** `turn`: what is sent in it leaves together; each piece that comes is a turn. */
+  constructor(
+    socket: TLSSocket,
+    messageBytesMax: number,
+    events: ConnectionEvents,
+    turn: WriteTurn = new WriteTurn(),
+  ) {
     this.#socket = socket;
+    this.#turn = turn;
     const reader = new FrameReader(messageBytesMax);
     socket.setNoDelay(true);
     socket.on("data", (piece: Uint8Array) => this.#take(reader, piece, events));
@@ -35,6 +44,7 @@ export class Connection {
   send(message: Uint8Array, onSent?: () => void): number {
     if (this.#socket.destroyed) return 0;
     const framed = frame(message);
+    this.#turn.join(this.#socket);
     this.#socket.write(framed, (error) => {
       if (!error) onSent?.();
     });
@@ -47,9 +57,16 @@ export class Connection {
     setTimeout(() => this.#socket.destroy(), 1_000).unref();
   }
 
+  /** Ends the connection at once. */
+  hangUp(): void {
+    this.#socket.destroy();
+  }
+
   #take(reader: FrameReader, piece: Uint8Array, events: ConnectionEvents): void {
     try {
-      for (const message of reader.push(piece)) events.onMessage(message);
+      this.#turn.run(() => {
+        for (const message of reader.push(piece)) events.onMessage(message);
+      });
     } catch (error) {
       this.#problem = error instanceof Error ? error.message : String(error);
       this.#socket.destroy();

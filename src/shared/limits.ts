@@ -84,6 +84,12 @@ export const egressQueueBytesMax = 4 * 1024 * 1024;
 export const gatewayMessageBytesMax = 256 * 1024;
 /** Runners connected to a gateway at once. */
 export const gatewayRunnersMax = 8;
+/** How soon a runner dials its gateway again: where the guest lives, and on a standby. */
+export const gatewayRedialMs = 20;
+export const gatewayStandbyRedialMs = 500;
+/** How often a runner asks whether its gateway is there, and how often in vain at most. */
+export const gatewayPingMs = 500;
+export const gatewayPingsMax = 4;
 
 /**
  * Execution lag above which the primary is slowed. A batch, its execution and the report of it make

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
 import { createLogger, type Logger } from "../platform/logging.ts";
+import { WriteTurn } from "../platform/write-turn.ts";
 import type { Nonce } from "../shared/protocol/record.ts";
 import { ArbiterClient } from "../storage-arbiter/record/arbiter-client.ts";
 import { ConsoleService } from "./console/console-service.ts";
@@ -17,8 +18,10 @@ import { startRunnerHttp } from "./host/runner-http.ts";
 import { RunnerMeter } from "./host/runner-meter.ts";
 import { type MachineOrigin, startVmThread } from "./host/vm-thread.ts";
 import type { ChannelMessage } from "./logging-channel/messages.ts";
+import { NetworkService } from "./network/network-service.ts";
 import { serveReader } from "./wire/console-reader.ts";
 import { type Address, Endpoint } from "./wire/endpoint.ts";
+import { GatewayLink } from "./wire/gateway-link.ts";
 import { startHeartbeats } from "./wire/heartbeats.ts";
 
 export interface RunnerOptions {
@@ -32,6 +35,8 @@ export interface RunnerOptions {
   readonly arbiter: Address;
   readonly keyFile: string;
   readonly http: Address;
+  /** Null: the guest has no network. */
+  readonly gateway: Address | null;
 }
 
 /** The runner cannot start, because somebody else listens where it should. */
@@ -97,19 +102,26 @@ interface Ingredients {
 /** Wires core, sockets and machine; everything listens when it resolves. */
 async function assemble(ingredients: Ingredients): Promise<Runner> {
   const { options, key, nonce, logger, machine, arbiter, firstLife, ending } = ingredients;
-  const { vm, listen, peer, name, http } = options;
+  const { vm, listen, peer, name, http, gateway: address } = options;
   const state = (): PairState => runner.state;
   const feed = (input: PairInput): void => runner.feed(input);
-  const meter = new RunnerMeter(state);
+  const network = new NetworkService({
+    nonce,
+    onIngress: (input) => feed({ kind: "guestInput", input }),
+    onReport: (report) => logger.info(report, `gateway: ${report.kind}`),
+  });
+  const counters = () => network.counters;
+  const meter = new RunnerMeter(state, counters);
+  const turn = new WriteTurn();
   const onBadPeer = (problem: string) => {
     meter.onBadPeer();
     logger.warn({ problem }, "connection dropped");
   };
   const consoleService = new ConsoleService({
-    onInput: (input) => feed({ kind: "consoleInput", input }),
+    onInput: (input) => feed({ kind: "guestInput", input }),
   });
   const endpoint = new Endpoint({
-    ...{ vm, key, listen, peer, onBadPeer },
+    ...{ vm, key, listen, peer, turn, onBadPeer },
     ...channelEvents(feed, meter, logger),
     onConsole: (socket) => serveReader(socket, consoleService, onBadPeer),
   });
@@ -122,10 +134,16 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
       onFailure: (error) => ending.fail(error),
     }),
   );
+  const onProblem = (problem: string) => logger.warn({ problem }, "no gateway");
+  const gateway =
+    address === null
+      ? null
+      : new GatewayLink({ ...{ vm, key, turn, onProblem }, gateway: address, service: network });
   const { images, compiled, fingerprint } = machine;
   const runner = new Runner({
     config: { vm, nonce, fingerprint: fingerprint.parts, bounds: pairBounds },
     ...{ arbiter, logger, endpoint, heartbeats, meter, firstLife, console: consoleService },
+    ...{ network, gateway, turn },
     startVmThread: (origin, onEvents) => startVmThread({ images, compiled, origin, onEvents }),
     onExit: (reason, message) => ending.end(reason, message),
     onFailure: (error) => ending.fail(error),
@@ -133,11 +151,12 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
   const onPowerOff = () => feed({ kind: "powerOff" });
   const server = await serving(
     http,
-    startRunnerHttp({ listen: http, name, state, meter, onPowerOff }),
+    startRunnerHttp({ listen: http, name, state, meter, network: counters, onPowerOff }),
   );
   ending.close = async () => {
     endpoint.close();
     consoleService.close();
+    gateway?.close();
     server.close();
     server.closeAllConnections();
     await Promise.all([runner.stop(), heartbeats.stop()]);

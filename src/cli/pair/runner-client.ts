@@ -26,6 +26,16 @@ const statusSchema: z.ZodType<RunnerStatus> = z.object({
   logEntries: count,
   cpuLimit: count,
   outputHoldMs: quantiles,
+  network: z.object({
+    attached: z.boolean(),
+    ingressFrames: count,
+    ingressBytes: count,
+    egressFrames: count,
+    egressBytes: count,
+    ingressDropped: count,
+    egressDropped: count,
+    holdMs: quantiles,
+  }),
   transfers: z.object({
     running: z.boolean(),
     finished: count,

@@ -28,6 +28,7 @@ export interface RunnerStatus {
   readonly cpuLimit: number;
   /** How long recent outputs were held by the Output Rule, in milliseconds. */
   readonly outputHoldMs: Quantiles;
+  readonly network: NetworkStatus;
   readonly transfers: TransferStatus;
   readonly divergences: number;
   readonly badMessages: number;
@@ -42,6 +43,21 @@ export interface Quantiles {
 
 /** `primary` is alone while `backup` in the status is null. */
 export type RunnerRole = "candidate" | "joining" | "backup" | "taking over" | "primary" | "stopped";
+
+/** The guest's frames since this process began; all 0 where there is no gateway. */
+export interface NetworkStatus {
+  /** To a gateway that lets this runner's frames in. */
+  readonly attached: boolean;
+  readonly ingressFrames: number;
+  readonly ingressBytes: number;
+  readonly egressFrames: number;
+  readonly egressBytes: number;
+  /** Frames that waited behind too many others. */
+  readonly ingressDropped: number;
+  readonly egressDropped: number;
+  /** How long recent frames were held by the Output Rule, in milliseconds. */
+  readonly holdMs: Quantiles;
+}
 
 interface TransferStatus {
   readonly running: boolean;

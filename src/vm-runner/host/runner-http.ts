@@ -1,9 +1,10 @@
 /** The runner's HTTP side: probes, metrics, status, and the power switch. */
 import { createServer, type Server } from "node:http";
 import express from "express";
-import type { RunnerStatus } from "../../shared/protocol/status.ts";
+import type { NetworkStatus, RunnerStatus } from "../../shared/protocol/status.ts";
 import type { PairState } from "../failover/pair-types.ts";
 import { lagMsOf } from "../failover/primary-follower.ts";
+import type { NetworkCounters } from "../network/network-service.ts";
 import type { Address } from "../wire/endpoint.ts";
 import type { RunnerMeter } from "./runner-meter.ts";
 import { roleOf } from "./runner-role.ts";
@@ -12,6 +13,7 @@ export interface RunnerHttpOptions {
   readonly listen: Address;
   readonly name: string;
   readonly state: () => PairState;
+  readonly network: () => NetworkCounters;
   readonly meter: RunnerMeter;
   readonly onPowerOff: () => void;
 }
@@ -55,7 +57,7 @@ function takesOrders({ role }: PairState): boolean {
   return role.kind === "primary" && role.live && role.leaving === null;
 }
 
-function statusOf({ name, state, meter }: RunnerHttpOptions): RunnerStatus {
+function statusOf({ name, state, network, meter }: RunnerHttpOptions): RunnerStatus {
   const now = state();
   const { role, view, config } = now;
   const primary = role.kind === "primary" ? role : null;
@@ -83,6 +85,7 @@ function statusOf({ name, state, meter }: RunnerHttpOptions): RunnerStatus {
     logEntries: meter.logEntries,
     cpuLimit: primary?.cpuLimit ?? 1,
     outputHoldMs: meter.holdMs.quantiles(),
+    network: networkStatus(network(), meter),
     transfers: {
       running: phase === "snapshot" || phase === "streaming",
       finished,
@@ -94,4 +97,9 @@ function statusOf({ name, state, meter }: RunnerHttpOptions): RunnerStatus {
     divergences: meter.divergences,
     badMessages: meter.badMessages,
   };
+}
+
+function networkStatus(counters: NetworkCounters, meter: RunnerMeter): NetworkStatus {
+  const egressDropped = counters.egressDropped + meter.heldFramesDropped;
+  return { ...counters, egressDropped, holdMs: meter.frameHoldMs.quantiles() };
 }

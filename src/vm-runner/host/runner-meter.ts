@@ -6,21 +6,32 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { PairReport, PairState } from "../failover/pair-types.ts";
 import { lagMsOf } from "../failover/primary-follower.ts";
 import type { ChannelMessage } from "../logging-channel/messages.ts";
-import type { ExecutorEvent } from "../replay/executor-protocol.ts";
+import type { NetworkCounters } from "../network/network-service.ts";
+import type { ExecutorEvent, RunnerOutput } from "../replay/executor-protocol.ts";
 import type { StepIndex } from "../replay/log-entry.ts";
 import { RecentValues } from "./recent-values.ts";
 import { roleOf, runnerRoles } from "./runner-role.ts";
 
 const holdBucketsSeconds = [
-  0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5,
+  0.000_05, 0.000_1, 0.000_2, 0.000_3, 0.000_5, 0.000_75, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01,
+  0.02, 0.05, 0.1, 0.5,
 ];
 const transferBucketsSeconds = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60];
 /** Batches sent and not acknowledged whose time is remembered. */
 const sentMax = 4_096;
 
+/** Whether a console waited, the network, or somebody who wants to know what is in the log. */
+const holdKinds: Readonly<Record<RunnerOutput["kind"], string>> = {
+  console: "console",
+  egress: "frames",
+  accepted: "acceptance",
+  ingressAccepted: "acceptance",
+};
+
 export class RunnerMeter {
   readonly registry = new Registry();
   readonly holdMs = new RecentValues();
+  readonly frameHoldMs = new RecentValues();
   readonly lagMs = new RecentValues();
   readonly transfers = { finished: 0, failed: 0, pauseMs: 0, ms: 0, bytes: 0 };
   step: StepIndex = -1;
@@ -29,6 +40,8 @@ export class RunnerMeter {
   logEntries = 0;
   divergences = 0;
   badMessages = 0;
+  /** The guest's frames that were not even held: more were than the bound allows. */
+  heldFramesDropped = 0;
   #sent: { readonly last: StepIndex; readonly atMs: number }[] = [];
   #transferBytes = 0;
   readonly #hold: Histogram;
@@ -37,14 +50,16 @@ export class RunnerMeter {
   readonly #transferPause: Gauge;
   readonly #transferBytesTotal: Counter;
 
-  constructor(state: () => PairState) {
+  constructor(state: () => PairState, network: () => NetworkCounters) {
     const registers = [this.registry];
     this.#hold = new Histogram({
       name: "lockstep_output_hold_seconds",
       help: "How long an output was held by the Output Rule",
+      labelNames: ["kind"],
       buckets: holdBucketsSeconds,
       registers,
     });
+    for (const kind of Object.values(holdKinds)) this.#hold.zero({ kind });
     this.#roundTrip = new Histogram({
       name: "lockstep_acknowledgement_seconds",
       help: "From sending a batch of log entries to its acknowledgement",
@@ -68,6 +83,7 @@ export class RunnerMeter {
       registers,
     });
     this.#gauges(state);
+    this.#networkGauges(network);
   }
 
   onSent(message: ChannelMessage, bytes: number): void {
@@ -87,9 +103,10 @@ export class RunnerMeter {
     this.#transferBytesTotal.inc(bytes);
   }
 
-  onRelease(heldMs: number): void {
+  onRelease(output: RunnerOutput, heldMs: number): void {
     this.holdMs.add(heldMs);
-    this.#hold.observe(heldMs / 1000);
+    if (output.kind === "egress") this.frameHoldMs.add(heldMs);
+    this.#hold.observe({ kind: holdKinds[output.kind] }, heldMs / 1000);
   }
 
   onExecutor(event: ExecutorEvent): void {
@@ -115,6 +132,9 @@ export class RunnerMeter {
         return;
       case "lag":
         this.lagMs.add(report.ms);
+        return;
+      case "egressDropped":
+        this.heldFramesDropped += report.frames;
         return;
       case "badMessage":
         this.badMessages++;
@@ -202,6 +222,27 @@ export class RunnerMeter {
       collect() {
         for (const role of runnerRoles) this.set({ role }, roleOf(state()) === role ? 1 : 0);
       },
+    });
+  }
+
+  #networkGauges(network: () => NetworkCounters): void {
+    const gauge = (name: string, help: string, value: (counters: NetworkCounters) => number) =>
+      new Gauge({
+        name: `lockstep_network_${name}`,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.set(value(network()));
+        },
+      });
+    gauge("attached", "1 if the gateway lets this runner's frames in", (n) => Number(n.attached));
+    gauge("ingress_frames", "Frames that came for the guest", (n) => n.ingressFrames);
+    gauge("ingress_bytes", "Bytes of frames that came for the guest", (n) => n.ingressBytes);
+    gauge("ingress_dropped", "Frames for the guest beyond the bound", (n) => n.ingressDropped);
+    gauge("egress_frames", "The guest's frames sent to the gateway", (n) => n.egressFrames);
+    gauge("egress_bytes", "Bytes of the guest's frames sent", (n) => n.egressBytes);
+    gauge("egress_dropped", "The guest's frames beyond a bound", (n) => {
+      return n.egressDropped + this.heldFramesDropped;
     });
   }
 }

@@ -3,7 +3,9 @@
  * the effects it returns. It decides nothing.
  */
 import type { Logger } from "../../platform/logging.ts";
+import type { WriteTurn } from "../../platform/write-turn.ts";
 import { unreachable } from "../../shared/assert.ts";
+import type { VmRecord } from "../../shared/protocol/record.ts";
 import type { ArbiterClient } from "../../storage-arbiter/record/arbiter-client.ts";
 import type { ConsoleService } from "../console/console-service.ts";
 import { initialState, step } from "../failover/pair.ts";
@@ -12,10 +14,13 @@ import type {
   PairConfig,
   PairEffect,
   PairInput,
+  PairReport,
   PairState,
 } from "../failover/pair-types.ts";
-import type { ExecutorCommand, ExecutorEvent } from "../replay/executor-protocol.ts";
+import type { NetworkService } from "../network/network-service.ts";
+import type { ExecutorCommand, ExecutorEvent, RunnerOutput } from "../replay/executor-protocol.ts";
 import type { Endpoint } from "../wire/endpoint.ts";
+import type { GatewayLink } from "../wire/gateway-link.ts";
 import type { Heartbeats } from "../wire/heartbeats.ts";
 import type { RunnerMeter } from "./runner-meter.ts";
 import { startInput } from "./start-input.ts";
@@ -31,6 +36,11 @@ export interface RunnerParts {
   readonly endpoint: Endpoint;
   readonly heartbeats: Heartbeats;
   readonly console: ConsoleService;
+  readonly network: NetworkService;
+  /** Null: this VM has no gateway, and its frames go nowhere. */
+  readonly gateway: GatewayLink | null;
+  /** What is sent while inputs are taken in leaves when that is done. */
+  readonly turn: WriteTurn;
   readonly meter: RunnerMeter;
   /** What a VM's first life begins from. */
   readonly firstLife: () => Promise<MachineOrigin>;
@@ -72,11 +82,7 @@ export class Runner {
     if (this.#feeding) return;
     this.#feeding = true;
     try {
-      for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
-        const { state, effects } = step(this.#state, next, performance.now());
-        this.#state = state;
-        for (const effect of effects) this.#perform(effect);
-      }
+      this.#parts.turn.run(() => this.#takeWaiting());
     } finally {
       this.#feeding = false;
     }
@@ -85,6 +91,14 @@ export class Runner {
   async stop(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     await this.#thread?.terminate();
+  }
+
+  #takeWaiting(): void {
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      const { state, effects } = step(this.#state, next, performance.now());
+      this.#state = state;
+      for (const effect of effects) this.#perform(effect);
+    }
   }
 
   #perform(effect: PairEffect): void {
@@ -112,14 +126,17 @@ export class Runner {
         this.#read();
         return;
       case "remember":
-        console.remember(effect.output);
+        this.#remember(effect.output);
         return;
       case "release":
-        meter.onRelease(effect.heldMs);
-        console.release(effect.output);
+        meter.onRelease(effect.output, effect.heldMs);
+        this.#release(effect.output);
         return;
       case "releaseRemembered":
         console.becomePrimary();
+        return;
+      case "goLive":
+        this.#goLive(effect);
         return;
       case "report":
         this.#report(effect.report);
@@ -129,6 +146,25 @@ export class Runner {
         return;
     }
     unreachable(effect);
+  }
+
+  /** The console and the network each take what is theirs. */
+  #remember(output: RunnerOutput): void {
+    const { console, network } = this.#parts;
+    console.remember(output);
+    network.remember(output);
+  }
+
+  #release(output: RunnerOutput): void {
+    const { console, network } = this.#parts;
+    console.release(output);
+    network.release(output);
+  }
+
+  #goLive({ epoch, announcement }: Extract<PairEffect, { kind: "goLive" }>): void {
+    const { network, gateway } = this.#parts;
+    network.goLive(epoch, announcement);
+    gateway?.hurry();
   }
 
   /** Anything but a first life begins with a state transfer, and with an empty machine. */
@@ -156,10 +192,12 @@ export class Runner {
 
   #startThread(origin: MachineOrigin): VmThread {
     return this.#parts.startVmThread(origin, (events) => {
-      for (const event of events) {
-        this.#parts.meter.onExecutor(event);
-        this.feed({ kind: "executor", event });
-      }
+      this.#parts.turn.run(() => {
+        for (const event of events) {
+          this.#parts.meter.onExecutor(event);
+          this.feed({ kind: "executor", event });
+        }
+      });
     });
   }
 
@@ -195,13 +233,27 @@ export class Runner {
     this.#parts.logger.warn(problem);
   }
 
-  #report(report: Extract<PairEffect, { kind: "report" }>["report"]): void {
-    const { logger, heartbeats, console, meter, config } = this.#parts;
+  #report(report: PairReport): void {
+    const { logger, meter } = this.#parts;
     meter.onReport(report);
-    if (report.kind === "lag" || report.kind === "acknowledged") return;
+    if (isFrequent(report)) return;
     logger.info(report, report.kind);
-    if (report.kind !== "record") return;
-    heartbeats.setEpoch(report.record.epoch);
-    if (report.record.primary !== config.nonce) console.resign();
+    if (report.kind === "record") this.#onRecord(report.record);
   }
+
+  #onRecord({ epoch, primary }: VmRecord): void {
+    const { heartbeats, console, network, config } = this.#parts;
+    heartbeats.setEpoch(epoch);
+    if (primary === config.nonce) {
+      network.setEpoch(epoch);
+      return;
+    }
+    console.resign();
+    network.resign();
+  }
+}
+
+/** Measured, but no news for the log. */
+function isFrequent({ kind }: PairReport): boolean {
+  return kind === "lag" || kind === "acknowledged" || kind === "egressDropped";
 }

@@ -267,6 +267,14 @@ test("an epoch that comes before the gateway has answered is told as well", () =
   expect(connection.told).toEqual([attach(3), { kind: "renew", epoch: 4 }]);
 });
 
+test("who is live already and is told so again keeps its attachment", () => {
+  const { service, connection, reports } = newAttached();
+  service.goLive(3, announcement);
+  service.goLive(4, announcement);
+  expect(connection).toMatchObject({ told: [{ kind: "renew", epoch: 4 }], ended: false });
+  expect(reports).toEqual([]);
+});
+
 test("who resigns ends its attachment, and what still comes is of no interest", () => {
   const { service, connection, ingress, hear, connect } = newAttached();
   service.resign();

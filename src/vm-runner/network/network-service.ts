@@ -133,12 +133,16 @@ export class NetworkService {
 
   /**
    * The guest runs here: attach, and announce it once attached. All that was executed as a backup
-   * is in the acknowledged log, so it may be seen.
+   * is in the acknowledged log, so it may be seen. Who is live already only tells its epoch.
    */
   goLive(epoch: Epoch, announcement: Uint8Array | null): void {
+    this.#history.showAll();
+    if (this.#life !== null) {
+      this.setEpoch(epoch);
+      return;
+    }
     this.#life = { epoch, announcement };
     this.#refused = null;
-    this.#history.showAll();
     this.#attach();
   }
 

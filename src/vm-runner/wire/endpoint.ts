@@ -6,6 +6,7 @@
 import tls, { type TLSSocket } from "node:tls";
 import { Connection } from "../../platform/connection.ts";
 import { isWrongKey, pskClientOptions, pskServerOptions } from "../../platform/psk.ts";
+import type { WriteTurn } from "../../platform/write-turn.ts";
 import { failureTimeoutMs, messageBytesMax } from "../../shared/limits.ts";
 import { consoleTagMin } from "../../shared/protocol/console.ts";
 import type { Link } from "../failover/pair-types.ts";
@@ -23,6 +24,7 @@ export interface EndpointOptions {
   readonly key: Uint8Array;
   readonly listen: Address;
   readonly peer: Address;
+  readonly turn: WriteTurn;
   readonly onMessage: (link: Link, message: ChannelMessage) => void;
   readonly onClosed: (link: Link) => void;
   readonly onDialled: (link: Link) => void;
@@ -158,20 +160,21 @@ export class Endpoint {
   }
 
   #open(link: Link, socket: TLSSocket): void {
-    const { onMessage, onClosed, onBadPeer } = this.#options;
-    const connection = new Connection(socket, messageBytesMax, {
-      onMessage: (bytes) => {
+    const { onMessage, onClosed, onBadPeer, turn } = this.#options;
+    const events = {
+      onMessage: (bytes: Uint8Array) => {
         // After hanging up, what was still on its way is of no interest.
         if (!this.#links.has(link)) return;
         const message = decodeMessage(bytes);
         if (message.kind !== "snapshotChunk") onMessage(link, message);
         else onMessage(link, { ...message, bytes: unpack(message.bytes) });
       },
-      onClosed: (problem) => {
+      onClosed: (problem: string | null) => {
         if (problem !== null) onBadPeer(problem);
         if (this.#links.delete(link)) onClosed(link);
       },
-    });
+    };
+    const connection = new Connection(socket, messageBytesMax, events, turn);
     this.#links.set(link, { connection, packing: Promise.resolve() });
   }
 }
