@@ -109,7 +109,7 @@ async function chooseNetwork({ guest, network, publish, ready }: Flags) {
   const found = await prepareNetwork({ mayBuild: wish !== null, onProgress: say });
   if (found.kind === "there") return { publish };
   if (wish !== null) {
-    throw new CommandError(exitCodes.usage, `${wish} cannot be had: ${found.why}`);
+    throw new CommandError(exitCodes.noGvproxy, `${wish} cannot be had: ${found.why}`);
   }
   say(`the guest has no network: ${found.why}`);
   return null;

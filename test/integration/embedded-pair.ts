@@ -1,12 +1,14 @@
 /** Runs the built `lockstep` command with a state directory of its own, and looks for survivors. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { PairStatus } from "../../src/cli/status.ts";
+import { cacheDirectory } from "../../src/platform/cache-directory.ts";
 
-const program = path.resolve("dist/cli/main.js");
+/** Another build may be tested, as in pair-processes.ts. */
+const program = path.resolve(process.env["LOCKSTEP_DIST"] ?? "dist", "cli", "main.js");
 
 /** The machine may be busy with other tests: bounds are generous, and waiting ends early. */
 export const longMs = 240_000;
@@ -27,15 +29,20 @@ export class Sandbox {
     return this.#spawn(process.execPath, [program, ...args]);
   }
 
+  /** On a computer that is otherwise equipped. */
+  startWith(env: NodeJS.ProcessEnv, ...args: string[]): Started {
+    return this.#spawn(process.execPath, [program, ...args], env);
+  }
+
   /** On a terminal: `script` gives it one. */
   startOnTerminal(...args: string[]): Started {
     const command = [process.execPath, program, ...args].join(" ");
     return this.#spawn("script", ["--quiet", "--return", "--command", command, "/dev/null"]);
   }
 
-  #spawn(file: string, args: readonly string[]): Started {
+  #spawn(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Started {
     const child = spawn(file, args, {
-      env: { ...process.env, XDG_RUNTIME_DIR: this.directory },
+      env: { ...process.env, XDG_RUNTIME_DIR: this.directory, ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });
     this.#children.push(child);
@@ -125,6 +132,16 @@ export async function until(
     if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
+}
+
+/** For processes on a computer with the guests that are here, and without gvproxy and Go. */
+export function bareComputer({ directory }: Sandbox): NodeJS.ProcessEnv {
+  const cache = path.join(directory, "cache");
+  mkdirSync(cache);
+  for (const kept of ["guest", "boot"]) {
+    symlinkSync(path.join(cacheDirectory(), kept), path.join(cache, kept));
+  }
+  return { PATH: path.join(directory, "no-programs"), LOCKSTEP_CACHE: cache, LOCKSTEP_GVPROXY: "" };
 }
 
 function commandLine(pid: string): string {

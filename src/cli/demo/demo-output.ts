@@ -69,7 +69,9 @@ export class DemoOutput implements DemoAudience {
         ? `${numbers} numbers over one TCP connection: ${faults}, ${wrong} wrong lines, ${resets} resets.`
         : `${numbers} numbers on the console: ${faults}.`,
     );
-    this.#line(`${countOf(kills.length, "primary", "primaries")} killed, gaps of ${gaps}.`);
+    const killed =
+      kills.length === 1 ? "1 primary killed, gap" : `${kills.length} primaries killed, gaps`;
+    this.#line(`${killed}: ${gaps}.`);
     const noticed = isTcp
       ? "Neither the guest nor its client noticed."
       : "The guest noticed nothing.";
@@ -92,8 +94,4 @@ export class DemoOutput implements DemoAudience {
   get #stream(): NodeJS.WriteStream {
     return this.#json ? process.stderr : process.stdout;
   }
-}
-
-function countOf(count: number, one: string, many: string): string {
-  return `${count} ${count === 1 ? one : many}`;
 }
