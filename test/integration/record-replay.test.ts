@@ -14,7 +14,7 @@ import {
 } from "../../src/vm-runner/logging-channel/codec.ts";
 
 const command = path.resolve("dist/cli/main.js");
-const golden = path.resolve("test/golden/v1");
+const golden = path.resolve("test/golden/v2");
 const guest = path.join(golden, "guest");
 const timeoutMs = 120_000;
 const endMark = Buffer.from("log end\n");
@@ -187,7 +187,7 @@ test.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
     /is damaged at byte \d+: .*CRC32C/,
   ],
   ["a damaged header", (bytes) => flip(bytes, 40), /its header is damaged/],
-  ["another format version", (bytes) => flip(bytes, 13), /format version 0; this Lockstep reads 1/],
+  ["another format version", (bytes) => flip(bytes, 13), /format version 3; this Lockstep reads 2/],
   ["another kind of file", () => Buffer.from("#!/bin/sh\n"), /is not a log of Lockstep/],
   ["bytes after the end", (bytes) => Buffer.concat([bytes, bytes]), /bytes follow its end/],
 ])(
@@ -233,7 +233,7 @@ test.each([
 );
 
 test(
-  "the golden log of format version 1 replays, or is refused with the part that differs",
+  "the golden log of format version 2 replays, or is refused with the part that differs",
   async () => {
     const args = ["--log", path.join(golden, "tiny.log"), "--guest", guest];
     const expected = readFileSync(path.join(golden, "tiny.console"), "utf8");
@@ -245,6 +245,16 @@ test(
     }
     expect(run.code).toBe(exitCodes.ok);
     expect(run.out).toBe(expected);
+  },
+  timeoutMs,
+);
+
+test(
+  "the golden log of format version 1 is refused, and both versions are named",
+  async () => {
+    const { code, err } = await lockstep("replay", "--log", "test/golden/v1/tiny.log");
+    expect(err).toMatch(/v1\/tiny\.log has format version 1; this Lockstep reads 2/);
+    expect(code).toBe(exitCodes.unreadableLog);
   },
   timeoutMs,
 );
