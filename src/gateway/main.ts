@@ -8,6 +8,7 @@ import { performance } from "node:perf_hooks";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
 import { createLogger, type Logger } from "../platform/logging.ts";
+import { WriteTurn } from "../platform/write-turn.ts";
 import { ArbiterClient } from "../storage-arbiter/record/arbiter-client.ts";
 import { Gateway, type GatewayReport, type NetworkPort } from "./gateway.ts";
 import { GatewayError } from "./gateway-error.ts";
@@ -65,6 +66,7 @@ class GatewayShell {
   readonly #logger: Logger;
   readonly #arbiter: ArbiterClient;
   readonly #meter = new GatewayMeter();
+  readonly #turn = new WriteTurn();
   readonly #number = randomBytes(4).readUInt32LE();
   readonly #gateway: Gateway;
   readonly #gvproxy: Gvproxy;
@@ -92,7 +94,7 @@ class GatewayShell {
     const gateway = this.#gateway;
     this.#gvproxy = new Gvproxy({
       ...{ program, ports, logger },
-      onFrame: (frame) => gateway.onFrame(frame, performance.now()),
+      onFrames: (frames) => this.#onFrames(frames),
       onNetwork: (network) => gateway.setNetwork(network === null ? null : this.#guarded(network)),
     });
     this.#probe = this.#startProbe();
@@ -102,7 +104,7 @@ class GatewayShell {
       this.#meter.badPeers++;
       logger.warn({ problem }, "connection dropped");
     };
-    this.#runners = createRunnerServer({ vm, key, gateway, onBadPeer });
+    this.#runners = createRunnerServer({ vm, key, gateway, turn: this.#turn, onBadPeer });
     this.#http = createGatewayHttp({
       ...{ ...parts, vm, ports, number: this.#number, meter: this.#meter },
     });
@@ -134,6 +136,13 @@ class GatewayShell {
     await this.#gvproxy.stop();
     this.#logger.info({ code }, "gateway ends");
     this.#resolveEnded(code);
+  }
+
+  #onFrames(frames: readonly Uint8Array[]): void {
+    const nowMs = performance.now();
+    this.#turn.run(() => {
+      for (const frame of frames) this.#gateway.onFrame(frame, nowMs);
+    });
   }
 
   /** What the guest sends passes here on its way out. */

@@ -25,7 +25,8 @@ export interface GvproxyProcessOptions {
   /** Which life of gvproxy this is, for its files' names. */
   readonly life: number;
   readonly logger: Logger;
-  readonly onFrame: (frame: Uint8Array) => void;
+  /** Those that came together. */
+  readonly onFrames: (frames: readonly Uint8Array[]) => void;
 }
 
 export class GvproxyProcess implements NetworkPort {
@@ -36,7 +37,7 @@ export class GvproxyProcess implements NetworkPort {
   #corked = false;
   #hasEnded = false;
 
-  constructor({ program, directory, life, logger, onFrame }: GvproxyProcessOptions) {
+  constructor({ program, directory, life, logger, onFrames }: GvproxyProcessOptions) {
     this.socketPath = path.join(directory, `api-${life}.sock`);
     const config = path.join(directory, `config-${life}.json`);
     writeFileSync(config, JSON.stringify(configuration(this.socketPath)));
@@ -45,9 +46,7 @@ export class GvproxyProcess implements NetworkPort {
     process.once("exit", this.#killWithUs);
     const log = new GvproxyLog(logger);
     const reader = new SwitchFrameReader();
-    this.#child.stdout.on("data", (piece: Uint8Array) => {
-      for (const frame of reader.push(piece)) onFrame(frame);
-    });
+    this.#child.stdout.on("data", (piece: Uint8Array) => onFrames(reader.push(piece)));
     this.#child.stderr.setEncoding("utf8").on("data", (text: string) => log.push(text));
     // Writes to the pipe of an ended child are nobody's loss.
     this.#child.stdin.on("error", () => {});
@@ -102,7 +101,7 @@ export class GvproxyProcess implements NetworkPort {
 
   /** It ends by itself when its standard input does; whatever holds it up is not waited for. */
   async stop(): Promise<void> {
-    this.#child.kill("SIGTERM");
+    this.#child.stdin.end();
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), stopGraceMs);
     await this.ended;
     clearTimeout(timer);

@@ -24,7 +24,8 @@ export interface GvproxyOptions {
   readonly program: string;
   readonly ports: readonly PublishedPort[];
   readonly logger: Logger;
-  readonly onFrame: (frame: Uint8Array) => void;
+  /** Those that came together. */
+  readonly onFrames: (frames: readonly Uint8Array[]) => void;
   /** It carries frames; null: not any more. */
   readonly onNetwork: (network: NetworkPort | null) => void;
 }
@@ -79,10 +80,10 @@ export class Gvproxy {
   }
 
   async #begin(): Promise<void> {
-    const { program, ports, logger, onFrame, onNetwork } = this.#options;
+    const { program, ports, logger, onFrames, onNetwork } = this.#options;
     const life = this.#lives++;
     const given = { program, directory: this.#directory, life, logger };
-    const gvproxy = new GvproxyProcess({ ...given, onFrame });
+    const gvproxy = new GvproxyProcess({ ...given, onFrames });
     this.#running = gvproxy;
     const beganMs = performance.now();
     let serves = false;

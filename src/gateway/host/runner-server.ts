@@ -2,6 +2,7 @@
 import tls, { type TLSSocket } from "node:tls";
 import { Connection } from "../../platform/connection.ts";
 import { pskServerOptions } from "../../platform/psk.ts";
+import type { WriteTurn } from "../../platform/write-turn.ts";
 import { gatewayMessageBytesMax, gatewayRunnersMax } from "../../shared/limits.ts";
 import type { Gateway } from "../gateway.ts";
 
@@ -15,6 +16,8 @@ export interface RunnerServerOptions {
   readonly vm: string;
   readonly key: Uint8Array;
   readonly gateway: Gateway;
+  /** What the gateway sends in one turn leaves together. */
+  readonly turn: WriteTurn;
   /** A connection that broke the format, or had the wrong key. */
   readonly onBadPeer: (problem: string) => void;
 }
@@ -31,14 +34,15 @@ export function createRunnerServer(options: RunnerServerOptions): tls.Server {
   return server;
 }
 
-function serveRunner(socket: TLSSocket, { gateway, onBadPeer }: RunnerServerOptions): void {
+function serveRunner(socket: TLSSocket, { gateway, turn, onBadPeer }: RunnerServerOptions): void {
   socket.setKeepAlive(true, keepAliveMs);
-  const connection = new Connection(socket, gatewayMessageBytesMax, {
-    onMessage: (message) => gateway.receive(link, message),
-    onClosed: (problem) => {
+  const events = {
+    onMessage: (message: Uint8Array) => gateway.receive(link, message),
+    onClosed: (problem: string | null) => {
       gateway.leave(link);
       if (problem !== null) onBadPeer(problem);
     },
-  });
+  };
+  const connection = new Connection(socket, gatewayMessageBytesMax, events, turn);
   const link = gateway.accept(connection);
 }
