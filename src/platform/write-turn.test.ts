@@ -41,6 +41,27 @@ test("outside a turn nothing waits", () => {
   const { stream, writes } = newStream();
   say(turn, stream, "a");
   expect(writes).toEqual([["a"]]);
+  let done = false;
+  turn.after(() => {
+    done = true;
+  });
+  expect(done).toBe(true);
+});
+
+test("what need not be first is done after the writes of the whole turn, in order", () => {
+  const turn = new WriteTurn();
+  const { stream, writes } = newStream();
+  const seen: [string, number][] = [];
+  turn.run(() => {
+    turn.run(() => turn.after(() => seen.push(["first", writes.length])));
+    say(turn, stream, "a");
+    turn.after(() => seen.push(["second", writes.length]));
+    expect(seen).toEqual([]);
+  });
+  expect(seen).toEqual([
+    ["first", 1],
+    ["second", 1],
+  ]);
 });
 
 test("a turn that fails writes what was sent until then, and the next one begins anew", () => {

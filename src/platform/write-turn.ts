@@ -7,6 +7,7 @@ import type { Writable } from "node:stream";
 
 export class WriteTurn {
   readonly #corked = new Set<Writable>();
+  #later: (() => void)[] = [];
   #depth = 0;
 
   /** Does `work`; everything that joined in it, or in a turn within it, is written at its end. */
@@ -16,8 +17,14 @@ export class WriteTurn {
       work();
     } finally {
       this.#depth--;
-      if (this.#depth === 0) this.#write();
+      if (this.#depth === 0) this.#end();
     }
+  }
+
+  /** Does `work` when all that was sent in the turn is written: nobody on the wire waits for it. */
+  after(work: () => void): void {
+    if (this.#depth === 0) work();
+    else this.#later.push(work);
   }
 
   /** Before a write: it waits for the end of the turn, if one is under way. */
@@ -27,8 +34,11 @@ export class WriteTurn {
     stream.cork();
   }
 
-  #write(): void {
+  #end(): void {
     for (const stream of this.#corked) stream.uncork();
     this.#corked.clear();
+    const later = this.#later;
+    this.#later = [];
+    for (const work of later) work();
   }
 }

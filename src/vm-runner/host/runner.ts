@@ -102,10 +102,11 @@ export class Runner {
   }
 
   #perform(effect: PairEffect): void {
-    const { endpoint, console, meter, onExit } = this.#parts;
+    const { endpoint, turn, console, meter, onExit } = this.#parts;
     switch (effect.kind) {
       case "executor":
-        this.#command(effect.command);
+        // Outputs wait for what is on its way to the other half; the VM thread can wait for us.
+        turn.after(() => this.#command(effect.command));
         return;
       case "recordFirstLife":
         this.#recordFirstLife();
