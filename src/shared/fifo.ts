@@ -4,8 +4,8 @@
  * knowing its own part of it; so an append costs the same however long the queue is.
  */
 
-/** Below this, what was dropped is not worth a copy of the rest. */
-const dropsMin = 64;
+/** Fewer dropped items are not worth a copy of the rest. */
+const dropsMin = 16;
 
 export class Fifo<T> implements Iterable<T> {
   readonly #items: T[];
@@ -62,8 +62,8 @@ export class Fifo<T> implements Iterable<T> {
   /** All but the first `count` items. */
   drop(count: number): Fifo<T> {
     const start = Math.min(this.#start + count, this.#end);
-    // What was dropped is let go before it is more than what is left.
-    const isSparse = start >= dropsMin && 2 * start > this.#end;
+    // What was dropped is let go before it is a third of what is left.
+    const isSparse = start >= dropsMin && 4 * start > this.#end;
     if (start === this.#end || isSparse) return Fifo.#from(this.#items.slice(start, this.#end));
     return new Fifo(this.#items, start, this.#end);
   }

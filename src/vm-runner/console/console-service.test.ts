@@ -124,3 +124,18 @@ test.each<[string, ConsoleMessage]>([
   service.becomePrimary();
   expect(() => connect().say(message)).toThrow(ConsoleReaderError);
 });
+
+test("what concerns the guest's network is not the console's", () => {
+  const { service, connect } = newService();
+  service.becomePrimary();
+  const { connection, say } = connect();
+  say({ kind: "attach", writer: 1, position: null });
+  for (const output of [
+    { kind: "egress", first: 0, frames: [bytes("a frame of the guest")] },
+    { kind: "ingressAccepted", gateway: 1, next: 9 },
+  ] as const) {
+    service.remember(output);
+    service.release(output);
+  }
+  expect(connection.told).toEqual([{ kind: "attached", position: 0 }]);
+});
