@@ -83,7 +83,7 @@ function drawFault(random: Random, kind: Kind, nodes: readonly Node[], atMs: num
     case "network gone":
       return { atMs, kind, deaf: random() < 0.4, forMs };
     case "flood":
-      return { atMs, kind, frames: 1 + below(random, 300), bytes: pick(random, [60, 400, 1_500]) };
+      return { atMs, kind, frames: 1 + below(random, 300), bytes: pick(random, [60, 200, 400]) };
     case "old reading":
       return { atMs, kind, epochs: 1 + below(random, 3) };
     case "partition":

@@ -1,11 +1,12 @@
 /**
  * What comes out of the gateway, by the numbers that the guest's own frames carry: it is what the
  * guest of the surviving history sent (the Output Rule for frames); one gateway lets each frame out
- * once and in order, and leaves none out unless somebody says that it was dropped; and it lets in
- * only who the record named, never an older epoch after a newer one, nor one that was over when the
- * gateway was started.
+ * once and in order, and leaves none out unless somebody says that it was dropped, or it left a
+ * primary that was alone before the next one got the guest; and it lets in only who the record named,
+ * never an older epoch after a newer one, nor one that was over when the gateway was started.
  */
 import type { Epoch, Nonce, VmRecord } from "../../../src/shared/protocol/record.ts";
+import type { StepIndex } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { SimEvent } from "../events.ts";
 import { decodeFrame, lineOf } from "../machine/frames.ts";
 import { type Checker, type Outcome, Violation } from "./checker.ts";
@@ -30,6 +31,8 @@ export class FramesOutChecker implements Checker {
   readonly #records = new Map<Epoch, VmRecord>();
   /** What came out, by number. */
   readonly #seen = new Map<number, string>();
+  /** The first entry that a process had after it was put together from a snapshot. */
+  readonly #joined = new Map<Nonce, StepIndex>();
   #newest: Epoch = -1;
   /** Somebody has dropped frames: from now on some may be missing. */
   #mayMiss = false;
@@ -46,6 +49,9 @@ export class FramesOutChecker implements Checker {
       case "granted":
         this.#records.set(event.record.epoch, event.record);
         this.#newest = Math.max(this.#newest, event.record.epoch);
+        return;
+      case "restored":
+        this.#joined.set(event.process, event.first);
         return;
       case "gatewayStarted":
         this.#gateways.set(event.process, { last: null, epoch: this.#newest });
@@ -118,7 +124,7 @@ export class FramesOutChecker implements Checker {
     const sent = decodeFrame(frame);
     if (sent.kind === "announcement") return;
     if (sent.kind !== "sent") wrong(`${process} let out "${line}", which the guest never sends`);
-    this.#mustContinue(process, gateway, sent.number);
+    this.#mustContinue(process, gateway, sent.number, runner);
     gateway.last = sent.number;
     const before = this.#seen.get(sent.number) ?? line;
     if (before !== line)
@@ -126,11 +132,25 @@ export class FramesOutChecker implements Checker {
     this.#seen.set(sent.number, line);
   }
 
-  #mustContinue(process: string, { last }: Gateway, number: number): void {
+  #mustContinue(process: string, { last }: Gateway, number: number, runner: Nonce): void {
     if (last === null) return;
     if (number <= last) wrong(`${process} let out frame ${number} after frame ${last}`);
     if (number === last + 1 || this.#mayMiss) return;
+    // Frames that left a primary that was alone, and were on their way when it died, are nobody's.
+    if (number === this.#sentBefore(runner)) return;
     wrong(`${process} let out frame ${number} after frame ${last}, and nobody dropped any`);
+  }
+
+  /** How many frames the guest had sent when this process got it. */
+  #sentBefore(process: Nonce): number {
+    const first = this.#joined.get(process) ?? 0;
+    let node = this.#tree.at(process, first - 1);
+    for (; node !== null; node = node.parent) {
+      for (const output of node.step.outputs) {
+        if (output.kind === "egress") return output.first + output.frames.length;
+      }
+    }
+    return 0;
   }
 
   #gateway(process: string): Gateway {

@@ -5,6 +5,8 @@ import type { Happening } from "../events.ts";
 
 /** What the entries may add by which the recorder is ahead when it hears that the log is full. */
 const overshootBytes = 4 * 1024;
+/** The same of entries that a flood of frames has filled: a few of `ringFrames` frames each. */
+const floodBytes = 32 * 1024;
 
 /** Entries that waited during a transfer, which has a bound of another kind. */
 const inTransfer = "entries in transfer";
@@ -19,9 +21,10 @@ interface Fill {
 export function reportBuffers(
   runner: { readonly nonce: string; readonly state: PairState },
   known: Map<string, number>,
-  world: { emit(happening: Happening): void },
+  world: { readonly outside: unknown; emit(happening: Happening): void },
 ): void {
-  for (const { buffer, size, limit } of fillsOf(runner.state, known)) {
+  const ahead = overshootBytes + (world.outside === null ? 0 : floodBytes);
+  for (const { buffer, size, limit } of fillsOf(runner.state, known, ahead)) {
     const before = known.get(buffer) ?? 0;
     if (size <= limit ? size < before + limit / 8 : size <= before) continue;
     known.set(buffer, size);
@@ -29,7 +32,12 @@ export function reportBuffers(
   }
 }
 
-function fillsOf({ role, config }: PairState, known: Map<string, number>): readonly Fill[] {
+/** `aheadBytes`: see `overshootBytes`. */
+function fillsOf(
+  { role, config }: PairState,
+  known: Map<string, number>,
+  aheadBytes: number,
+): readonly Fill[] {
   const { logBufferBytesMax, unacknowledgedEntriesMax, transferLogBytesMax } = config.bounds;
   const { recorderAheadEntriesMax } = config.bounds;
   if (role.kind === "follower" && role.machine.kind === "restoring") {
@@ -42,15 +50,17 @@ function fillsOf({ role, config }: PairState, known: Map<string, number>): reado
   const entries = log.next - (log.batches.first?.first ?? log.next);
   const bytesMax = transferring ? transferLogBytesMax : logBufferBytesMax;
   const held = { buffer: "held outputs", size: hold.heldBytes, limit: consoleHistoryBytes };
-  const kept = { buffer: "log", size: log.bytes, limit: bytesMax + overshootBytes };
+  const kept = { buffer: "log", size: log.bytes, limit: bytesMax + aheadBytes };
+  const egressMax = config.bounds.heldEgressBytesMax;
+  const frames = { buffer: "held frames", size: hold.heldEgressBytes, limit: egressMax };
   if (transferring) {
     known.set(inTransfer, entries);
-    return [held, kept];
+    return [held, kept, frames];
   }
   // What waited when the candidate had caught up is more than a backup may leave waiting.
   const before = known.get(inTransfer) ?? 0;
   const limit = Math.max(unacknowledgedEntriesMax, before) + recorderAheadEntriesMax;
-  return [held, kept, { buffer: "unacknowledged entries", size: entries, limit }];
+  return [held, kept, frames, { buffer: "unacknowledged entries", size: entries, limit }];
 }
 
 function isTransfer(phase: string): boolean {
