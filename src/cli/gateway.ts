@@ -53,10 +53,10 @@ export function gatewayCommand(): Command {
 
 async function run(flags: Flags): Promise<number> {
   let gateway: RunningGateway | null = null;
-  let stopped = false;
   const stop = () => {
-    stopped = true;
-    void gateway?.stop();
+    // What it waits for at the start, such as a build, is of no interest any more.
+    if (gateway === null) process.exit(exitCodes.ok);
+    void gateway.stop();
   };
   process.once("SIGTERM", stop);
   if (flags.exitWithParent) {
@@ -67,11 +67,8 @@ async function run(flags: Flags): Promise<number> {
     process.once("SIGINT", stop);
   }
   gateway = await start(flags);
-  if (stopped) await gateway.stop();
-  else {
-    const { port, httpPort: http, number } = gateway;
-    process.stdout.write(`${JSON.stringify({ ready: true, port, http, gateway: number })}\n`);
-  }
+  const { port, httpPort: http, number } = gateway;
+  process.stdout.write(`${JSON.stringify({ ready: true, port, http, gateway: number })}\n`);
   return gateway.ended;
 }
 
@@ -79,6 +76,7 @@ const exitCodeOf: Readonly<Record<GatewayErrorCode, number>> = {
   "bad configuration": exitCodes.usage,
   "address in use": exitCodes.addressInUse,
   "no gvproxy": exitCodes.noGvproxy,
+  refused: exitCodes.refused,
 };
 
 async function start(flags: Flags): Promise<RunningGateway> {

@@ -9,5 +9,8 @@ export class GatewayError extends Error {
   }
 }
 
-/** `no gvproxy`: the program is not there and cannot be built, or it does not work. */
-export type GatewayErrorCode = "bad configuration" | "address in use" | "no gvproxy";
+/**
+ * - `no gvproxy`: the program is not there and cannot be built, or it does not work.
+ * - `refused`: the arbiter has another key.
+ */
+export type GatewayErrorCode = "bad configuration" | "address in use" | "no gvproxy" | "refused";

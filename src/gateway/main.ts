@@ -76,6 +76,8 @@ class GatewayShell {
   readonly #ticks: NodeJS.Timeout;
   readonly #ended: Promise<number>;
   #resolveEnded: (code: number) => void = () => {};
+  #ending = false;
+  #refusal: GatewayError | null = null;
 
   constructor(options: GatewayProcessOptions, key: Uint8Array, program: string, logger: Logger) {
     const { vm, ports } = options;
@@ -122,11 +124,13 @@ class GatewayShell {
       return { port, httpPort, number: this.#number, stop: () => this.#end(exitCodes.ok), ended };
     } catch (error) {
       await this.#end(exitCodes.failure);
-      throw error;
+      throw this.#refusal ?? error;
     }
   }
 
   async #end(code: number): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
     clearInterval(this.#ticks);
     this.#probe?.stop();
     this.#runners.close();
@@ -186,6 +190,7 @@ class GatewayShell {
       return;
     }
     // Asked again, it would say the same.
+    this.#refusal = new GatewayError("refused", answer.message);
     this.#logger.error({ problem: answer.message }, "gateway refused");
     await this.#end(exitCodes.refused);
   }

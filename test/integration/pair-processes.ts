@@ -26,7 +26,7 @@ const probeIntervalMs = 15;
 const statusTimeoutMs = 2_000;
 
 /** Waits until `probe` gives something. */
-async function until<T>(
+export async function until<T>(
   what: string,
   probe: () => Promise<T | null | false> | T | null | false,
   evidence: () => string = () => "",

@@ -4,8 +4,8 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { access, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { constants, rmSync } from "node:fs";
+import { access, mkdir, mkdtemp, readFile, rename } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -100,12 +100,15 @@ async function buildKey(): Promise<string> {
 async function build(go: string, target: string): Promise<void> {
   await mkdir(path.dirname(target), { recursive: true });
   const work = await mkdtemp(`${path.dirname(target)}.building.`);
+  const remove = () => rmSync(work, { recursive: true, force: true });
+  process.once("exit", remove);
   try {
     const built = path.join(work, "gvproxy");
     await runGo(go, ["build", "-mod=readonly", "-trimpath", "-o", built, packageName]);
     await rename(built, target);
   } finally {
-    await rm(work, { recursive: true, force: true });
+    process.off("exit", remove);
+    remove();
   }
 }
 
@@ -117,12 +120,15 @@ async function runGo(go: string, args: readonly string[]): Promise<void> {
     stdio: ["ignore", 2, 2],
     timeout: buildTimeoutMs,
   });
+  const kill = () => child.kill();
+  process.once("exit", kill);
   const how = await new Promise<string | null>((resolve) => {
     child.once("error", (error) => resolve(error.message));
     child.once("close", (code, signal) => {
       resolve(code === 0 ? null : `go build ended with ${signal ?? `code ${code}`}`);
     });
   });
+  process.off("exit", kill);
   if (how === null) return;
   throw new GatewayError(
     "no gvproxy",

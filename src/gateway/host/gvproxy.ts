@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { performance } from "node:perf_hooks";
+import process from "node:process";
 import type { Logger } from "../../platform/logging.ts";
 import type { NetworkPort } from "../gateway.ts";
 import { GatewayError } from "../gateway-error.ts";
@@ -33,6 +34,7 @@ export interface GvproxyOptions {
 export class Gvproxy {
   readonly #options: GvproxyOptions;
   readonly #directory = privateDirectory();
+  readonly #removeDirectory = () => rmSync(this.#directory, { recursive: true, force: true });
   #running: GvproxyProcess | null = null;
   #lives = 0;
   #failures = 0;
@@ -41,6 +43,7 @@ export class Gvproxy {
 
   constructor(options: GvproxyOptions) {
     this.#options = options;
+    process.once("exit", this.#removeDirectory);
   }
 
   /** Null while it is not running. */
@@ -76,7 +79,8 @@ export class Gvproxy {
     this.#stopping = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#running?.stop();
-    rmSync(this.#directory, { recursive: true, force: true });
+    this.#removeDirectory();
+    process.off("exit", this.#removeDirectory);
   }
 
   async #begin(): Promise<void> {
