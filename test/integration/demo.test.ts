@@ -1,7 +1,7 @@
 /** `lockstep demo`: the first thing that anybody runs. */
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { DemoReport } from "../../src/cli/demo/demo-report.ts";
-import { bareComputer, longMs, Sandbox } from "./embedded-pair.ts";
+import { longMs, Sandbox, withoutGvproxy } from "./embedded-pair.ts";
 
 let sandbox: Sandbox;
 beforeEach(() => {
@@ -30,7 +30,7 @@ test(
 test(
   "without gvproxy the numbers come on the guest's console, and the demo says why",
   async () => {
-    const demo = sandbox.startWith(bareComputer(sandbox), "demo", "--kills", "1", "--json");
+    const demo = sandbox.startWith(withoutGvproxy(sandbox), "demo", "--kills", "1", "--json");
     const { code, out, err } = await demo.finished;
     const report: DemoReport = JSON.parse(out);
     expect(report).toMatchObject({ ok: true, transport: "console", missing: 0, repeated: 0 });

@@ -1,7 +1,15 @@
 /** Runs the built `lockstep` command with a state directory of its own, and looks for survivors. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import type { PairStatus } from "../../src/cli/status.ts";
@@ -134,14 +142,22 @@ export async function until(
   }
 }
 
-/** For processes on a computer with the guests that are here, and without gvproxy and Go. */
-export function bareComputer({ directory }: Sandbox): NodeJS.ProcessEnv {
-  const cache = path.join(directory, "cache");
-  mkdirSync(cache);
+/** A computer with all that is here, but for gvproxy and for Go, with which it could be built. */
+export function withoutGvproxy({ directory }: Sandbox): NodeJS.ProcessEnv {
+  const [cache, programs] = [path.join(directory, "cache"), path.join(directory, "programs")];
+  for (const made of [cache, programs]) mkdirSync(made);
   for (const kept of ["guest", "boot"]) {
     symlinkSync(path.join(cacheDirectory(), kept), path.join(cache, kept));
   }
-  return { PATH: path.join(directory, "no-programs"), LOCKSTEP_CACHE: cache, LOCKSTEP_GVPROXY: "" };
+  const known = new Set(["gvproxy", "go"]);
+  const places = (process.env["PATH"] ?? "").split(path.delimiter).filter(existsSync);
+  for (const place of places) {
+    for (const name of readdirSync(place)) {
+      if (!known.has(name)) symlinkSync(path.join(place, name), path.join(programs, name));
+      known.add(name);
+    }
+  }
+  return { PATH: programs, LOCKSTEP_CACHE: cache, LOCKSTEP_GVPROXY: "" };
 }
 
 function commandLine(pid: string): string {
