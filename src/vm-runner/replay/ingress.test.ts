@@ -138,6 +138,17 @@ test("going live it tells the gateway of the last one's frames, with the last st
   expect(answered(backup)).toEqual(upTo(7));
 });
 
+test("a gateway that sends again what the last primary logged costs the log nothing", async () => {
+  const primary = await recorder().command(send(0, 5)).turns(60);
+  await pause(primary);
+  const backup = await replayed(primary.batches);
+  backup.command({ kind: "record", inputs: [] });
+  await backup.until("live");
+  await backup.command(send(0, 7)).turns(60);
+  expect(backup.ingress.map(({ input }) => [input.first, input.frames.length])).toEqual([[5, 2]]);
+  expect(answered(backup)).toEqual(upTo(7));
+});
+
 test("a hand-over that is given up: the gateway is told again, and the outputs keep their order", async () => {
   const primary = await recorder().command(send(0, 5)).turns(60);
   await pause(primary);
