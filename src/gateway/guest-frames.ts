@@ -2,8 +2,8 @@
  * Frames of the guest that must not reach gvproxy. It serves the interface by which ports are
  * published to its guests too, at port 80 of the gateway's address, and cannot be told not to: any
  * user of the guest could open ports, and make and remove sockets, on the computer that runs the
- * gateway. And it connects to whatever address a packet names: those that mean "this computer"
- * would reach the gateway's own loopback.
+ * gateway. And it connects to the address that a packet names; that it drops those that mean "this
+ * computer" is not relied on.
  */
 
 /** The guest's network, as gvproxy is told. */

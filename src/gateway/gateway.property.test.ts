@@ -1,0 +1,81 @@
+/** Any order of attachments, renewals, records and ends: one runner counts, and epochs never go back. */
+import { expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { FakeNetwork, FakeRunner, number, recordOf } from "../../test/fake-gateway-peers.ts";
+import { Gateway, RunnerProtocolError } from "./gateway.ts";
+
+interface Move {
+  readonly who: number;
+  readonly epoch: number;
+  readonly does: "attach" | "renew" | "leave" | "send" | "record";
+}
+
+const move: fc.Arbitrary<Move> = fc.record({
+  who: fc.integer({ min: 0, max: 3 }),
+  epoch: fc.integer({ min: 0, max: 8 }),
+  does: fc.constantFrom("attach", "renew", "leave", "send", "record"),
+});
+
+test("the epoch that counts never goes back, and frames go out from its runner alone", () => {
+  fc.assert(
+    fc.property(fc.array(move, { maxLength: 60 }), (moves) => {
+      const world = new World();
+      let epoch = -1;
+      for (const one of moves) {
+        world.perform(one);
+        const now = world.gateway.epoch ?? -1;
+        expect(now).toBeGreaterThanOrEqual(epoch);
+        epoch = now;
+        expect(world.gateway.attached?.epoch ?? epoch).toBe(epoch);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+class World {
+  readonly gateway = new Gateway({
+    ...{ vm: "v", gateway: number, readRecord: () => {}, onReport: () => {} },
+  });
+  readonly #network = new FakeNetwork();
+  readonly #runners = new Map<number, FakeRunner>();
+  #egress = 0;
+
+  constructor() {
+    this.gateway.setNetwork(this.#network);
+  }
+
+  perform({ who, epoch, does }: Move): void {
+    const runner = this.#runners.get(who);
+    if (does === "record") this.gateway.onRecord(recordOf(epoch, `r${who}`));
+    else if (runner !== undefined) this.#performBy(runner, { who, epoch, does });
+    else if (does === "attach") {
+      this.#runners.set(who, new FakeRunner(this.gateway).attach(`r${who}`, epoch));
+    }
+  }
+
+  #performBy(runner: FakeRunner, { who, epoch, does }: Move): void {
+    if (does === "leave") {
+      this.gateway.leave(runner.link);
+      this.#runners.delete(who);
+    }
+    if (does === "renew") this.#renew(runner, epoch);
+    if (does === "send") this.#send(runner, who);
+  }
+
+  /** To an epoch that may lie behind: that is an error of the runner's, and changes nothing. */
+  #renew(runner: FakeRunner, epoch: number): void {
+    try {
+      runner.says({ kind: "renew", epoch });
+    } catch (error) {
+      expect(error).toBeInstanceOf(RunnerProtocolError);
+    }
+  }
+
+  #send(runner: FakeRunner, who: number): void {
+    const counts = this.gateway.attached?.nonce === `r${who}`;
+    runner.egress(this.#egress, who);
+    if (counts) this.#egress++;
+    expect(this.#network.sent.length).toBe(this.#egress);
+  }
+}
