@@ -8,7 +8,7 @@ import type { RunnerStatus } from "../../src/shared/protocol/status.ts";
 
 const program = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const startTimeoutMs = 300_000;
-const redundantTimeoutMs = 120_000;
+const redundantTimeoutMs = 300_000;
 const stopTimeoutMs = 30_000;
 const textMax = 256 * 1024;
 
@@ -59,7 +59,7 @@ export class ProofPair {
     });
   }
 
-  /** Where the processes' logs are, for whoever looks for a cause. */
+  /** What `lockstep up` told last, for whoever looks for a cause. */
   get lastWords(): string {
     return this.#printed.trim().split("\n").slice(-20).join("\n");
   }
@@ -70,25 +70,29 @@ export class ProofPair {
 
   /** Resolves when the pair is redundant in a later epoch than that. */
   redundant(afterEpoch: number, timeoutMs = redundantTimeoutMs): Promise<Redundant> {
-    const look = async () => {
-      this.#requireRunning();
-      const seen = await this.#look();
-      const primary = seen.find(({ status }) => status.role === "primary" && status.live);
-      const backup = seen.find(({ status }) => status.role === "backup");
-      const { epoch = null, backup: named } = primary?.status ?? {};
-      if (primary === undefined || backup === undefined || epoch === null) return null;
-      if (named !== backup.status.nonce || epoch <= afterEpoch) return null;
-      const { pid } = primary.half;
-      return pid === null ? null : { epoch, primary: { ...primary.half, pid } };
+    const inLaterEpoch = async () => {
+      const seen = await this.look();
+      return seen !== null && seen.epoch > afterEpoch ? seen : null;
     };
-    return until("the pair is redundant", look, { timeoutMs });
+    return until("the pair is redundant", inLaterEpoch, { timeoutMs });
+  }
+
+  /** Null: the pair is not redundant now. */
+  async look(): Promise<Redundant | null> {
+    const seen = await this.#halves();
+    const primary = seen.find(({ status }) => status.role === "primary" && status.live);
+    const backup = seen.find(({ status }) => status.role === "backup");
+    const { epoch = null, backup: named } = primary?.status ?? {};
+    if (primary === undefined || backup === undefined || epoch === null) return null;
+    const { pid } = primary.half;
+    if (pid === null || named !== backup.status.nonce) return null;
+    return { epoch, primary: { ...primary.half, pid } };
   }
 
   /** Resolves when the guest lives in another process than this one. */
   takenOver(from: HalfEntry): Promise<true> {
     return until("the backup has taken over", async () => {
-      this.#requireRunning();
-      const seen = await this.#look();
+      const seen = await this.#halves();
       const isNew = ({ half, status }: SeenHalf) =>
         half.id !== from.id && status.role === "primary" && status.live;
       return seen.some(isNew) ? true : null;
@@ -115,11 +119,9 @@ export class ProofPair {
     await this.#ended;
   }
 
-  #requireRunning(): void {
-    if (this.#hasEnded) throw new Error(`lockstep up has ended:\n${this.lastWords}`);
-  }
-
-  async #look(): Promise<SeenHalf[]> {
+  /** Those that answer. */
+  async #halves(): Promise<SeenHalf[]> {
+    if (this.#hasEnded) throw new Error("lockstep up has ended");
     const halves = readEntry(this.#name)?.halves ?? [];
     const statuses = await Promise.all(halves.map((half) => readStatus(half.http)));
     return halves.flatMap((half, i) => {
