@@ -15,6 +15,7 @@ export class Proof {
   readonly #options: ProofOptions;
   readonly #say: (text: string) => void;
   #clients: readonly RealClient[] = [];
+  readonly #seen: SeenFailure[] = [];
   #pair: ProofPair | null = null;
 
   constructor(options: ProofOptions, say: (text: string) => void) {
@@ -48,17 +49,19 @@ export class Proof {
     if (names.length === 0) return { clients: [], ended: "no client program is installed" };
     try {
       const pair = await this.#start(names);
-      const seen = await this.#failAgainAndAgain(pair);
+      await this.#failAgainAndAgain(pair);
       const clients: ClientReport[] = [];
       for (const client of this.#clients) {
-        clients.push(clientReport(client.name, await client.stop(), seen));
+        clients.push(clientReport(client.name, await client.stop(), this.#seen));
       }
       await pair.stop();
       return { clients, ended: null };
     } catch (error) {
       await this.end();
       const reason = error instanceof Error ? error.message : String(error);
-      const clients = this.#clients.map(({ name, verdict }) => clientReport(name, verdict, []));
+      const clients = this.#clients.map(({ name, verdict }) =>
+        clientReport(name, verdict, this.#seen),
+      );
       return { clients, ended: `${reason}\n${this.#pair?.lastWords ?? ""}` };
     }
   }
@@ -77,18 +80,16 @@ export class Proof {
     return pair;
   }
 
-  async #failAgainAndAgain(pair: ProofPair): Promise<readonly SeenFailure[]> {
+  async #failAgainAndAgain(pair: ProofPair): Promise<void> {
     const { quietMs } = this.#options;
     const plan = planFailures(this.#options);
-    const seen: SeenFailure[] = [];
     for (const [i, kind] of plan.entries()) {
       const failures = await failPrimary({ pair, clients: this.#clients, kind, quietMs });
-      seen.push(...failures);
+      this.#seen.push(...failures);
       const gaps = failures.map(
         ({ client, failoverMs }) => `${client} ${failoverMs.toFixed(0)} ms`,
       );
       this.#say(`${i + 1} of ${plan.length}: primary ${kind}; longest silence: ${gaps.join(", ")}`);
     }
-    return seen;
   }
 }

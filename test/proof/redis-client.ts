@@ -10,7 +10,7 @@ import { Arrivals } from "./arrivals.ts";
 import { Faults, type RealClient, type Verdict } from "./real-client.ts";
 
 const startTimeoutMs = 60_000;
-const answerTimeoutMs = 30_000;
+const answerTimeoutMs = 60_000;
 const pingTimeoutMs = 5_000;
 /** The guest shall have time for other things. */
 const writeEveryMs = 4;
@@ -24,10 +24,12 @@ export class RedisClient implements RealClient {
   readonly #faults = new Faults();
   #child: ChildProcessByStdio<Writable, Readable, Readable> | null = null;
   #answer: ((line: string) => void) | null = null;
+  #fail: ((error: Error) => void) | null = null;
   #rest = "";
   #acknowledged = 0;
   #working: Promise<void> = Promise.resolve();
   #closing = false;
+  #killed = false;
 
   constructor(port: number) {
     this.#port = port;
@@ -54,6 +56,7 @@ export class RedisClient implements RealClient {
 
   kill(): void {
     this.#closing = true;
+    this.#killed = true;
     this.#child?.kill("SIGKILL");
   }
 
@@ -70,7 +73,7 @@ export class RedisClient implements RealClient {
       }
       if ((await this.#ask("CLIENT ID")) !== id) this.#reset("it had to connect again");
     } catch (error) {
-      this.#reset(error instanceof Error ? error.message : String(error));
+      if (!this.#killed) this.#reset(error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -104,7 +107,7 @@ export class RedisClient implements RealClient {
     child.stdin.on("error", () => {});
     child.stdout.setEncoding("latin1").on("data", (text: string) => this.#take(text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => this.#reset(text.trim()));
-    child.once("close", () => this.#answer?.("(redis-cli ended)"));
+    child.once("close", () => this.#fail?.(new Error("it ended")));
   }
 
   #take(text: string): void {
@@ -114,18 +117,22 @@ export class RedisClient implements RealClient {
     for (const line of lines) this.#answer?.(line);
   }
 
-  #ask(command: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new Error(`"${command}" was not answered within ${answerTimeoutMs / 1000} s`));
-      }, answerTimeoutMs);
-      this.#answer = (line) => {
-        clearTimeout(timer);
-        this.#answer = null;
-        resolve(line);
-      };
-      this.#child?.stdin.write(`${command}\n`);
+  async #ask(command: string): Promise<string> {
+    let timer: NodeJS.Timeout | undefined;
+    const answer = new Promise<string>((resolve, reject) => {
+      this.#answer = resolve;
+      this.#fail = reject;
+      const late = new Error(`"${command}" was not answered within ${answerTimeoutMs / 1000} s`);
+      timer = setTimeout(() => reject(late), answerTimeoutMs);
     });
+    this.#child?.stdin.write(`${command}\n`);
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(timer);
+      this.#answer = null;
+      this.#fail = null;
+    }
   }
 
   /** A redis-cli for one command; what it prints, and nothing when it fails. */
