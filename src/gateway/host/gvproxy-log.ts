@@ -32,8 +32,9 @@ export class GvproxyLog {
   #onLine(line: string): void {
     const level = /\blevel=(\w+)/.exec(line)?.[1];
     const said = /\bmsg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? line;
-    // An end is an error to it; that a port of the guest does not answer is what is asked.
-    const isNormal = level === "info" || level === "debug" || said.startsWith("cannot dial");
+    // That a port of the guest does not answer, and our end, are errors to it.
+    const isAsked = said.startsWith("cannot dial") || said.endsWith("from socket: EOF");
+    const isNormal = level === "info" || level === "debug" || isAsked;
     if (isNormal) {
       this.#logger.debug({ gvproxy: said }, "gvproxy says");
       return;

@@ -22,7 +22,7 @@ export interface GatewayStatus {
   readonly counters: GatewayStatusCounters;
 }
 
-export interface PublishedPortStatus {
+interface PublishedPortStatus {
   /** Where outsiders connect, such as "127.0.0.1:8080". */
   readonly local: string;
   readonly guestPort: number;
