@@ -1,6 +1,7 @@
 /** `lockstep demo`: the first thing that anybody runs. */
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { DemoReport } from "../../src/cli/demo/demo-report.ts";
+import { prepareNetwork } from "../../src/cli/prepare-network.ts";
 import { longMs, Sandbox, withoutGvproxy } from "./embedded-pair.ts";
 
 let sandbox: Sandbox;
@@ -11,7 +12,10 @@ afterEach(() => sandbox.close(), longMs);
 
 const tiny = ["demo", "--guest", "tiny", "--memory", "16", "--kills", "1"];
 
-test(
+const network = await prepareNetwork({ mayBuild: true, onProgress: () => {} });
+const withNetwork = network.kind === "there" ? test : test.skip;
+
+withNetwork(
   "a TCP client of the guest keeps its connection when the primary is killed, and gets every line",
   async () => {
     const { code, out, err } = await sandbox.run("demo", "--kills", "1", "--json");

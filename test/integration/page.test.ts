@@ -1,23 +1,10 @@
 /** The web page of a pair in a real browser, and what it answers to strangers. */
-import { existsSync } from "node:fs";
 import http from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { WebSocket } from "ws";
+import { hasBrowser, openBrowser, whyNoBrowser } from "./browser.ts";
 import { longMs, Sandbox, type Started, until } from "./embedded-pair.ts";
-
-const browserFile = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find(existsSync);
-/** Nothing is fetched, reported or updated behind the test's back. */
-const browserFlags = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 let sandbox: Sandbox;
 let up: Started;
@@ -33,15 +20,15 @@ beforeAll(async () => {
 
 afterAll(() => sandbox.close(), longMs);
 
-describe(`in a browser${browserFile === undefined ? " (skipped: chromium is not installed)" : ""}`, () => {
-  const inBrowser = browserFile === undefined ? test.skip : test;
+describe(`in a browser${whyNoBrowser}`, () => {
+  const inBrowser = hasBrowser ? test : test.skip;
   let browser: Browser;
   let page: Page;
   const problems: string[] = [];
 
   beforeAll(async () => {
-    if (browserFile === undefined) return;
-    browser = await chromium.launch({ executablePath: browserFile, args: browserFlags });
+    if (!hasBrowser) return;
+    browser = await openBrowser();
     page = await browser.newPage();
     page.setDefaultTimeout(120_000);
     page.on("pageerror", (error) => problems.push(error.message));
@@ -71,6 +58,7 @@ describe(`in a browser${browserFile === undefined ? " (skipped: chromium is not 
       await until("the steps to grow", async () => {
         return (await stepOf("primary")) > primary && (await stepOf("backup")) > backup;
       });
+      expect(await page.locator("#network-state").textContent()).toBe("none");
       await until("the bandwidth", async () =>
         /bit\/s$/.test((await page.locator("#bandwidth").textContent()) ?? ""),
       );

@@ -2,7 +2,9 @@
 import net from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { processStart } from "../../src/cli/pair/process-start.ts";
+import { prepareNetwork } from "../../src/cli/prepare-network.ts";
 import { exitCodes } from "../../src/platform/exit-codes.ts";
+import { hasBrowser, openBrowser, whyNoBrowser } from "./browser.ts";
 import { longMs, Sandbox, type Started, until, withoutGvproxy } from "./embedded-pair.ts";
 import { freePort } from "./pair-ports.ts";
 
@@ -23,7 +25,11 @@ function echoed(port: number, line: string): Promise<string | null> {
   });
 }
 
-describe("a pair with a published port", () => {
+const network = await prepareNetwork({ mayBuild: true, onProgress: () => {} });
+const withNetwork = network.kind === "there" ? describe : describe.skip;
+const skipped = network.kind === "there" ? "" : ` (skipped: ${network.why})`;
+
+withNetwork(`a pair with a published port${skipped}`, () => {
   let sandbox: Sandbox;
   let up: Started;
   let port: number;
@@ -32,7 +38,7 @@ describe("a pair with a published port", () => {
     sandbox = new Sandbox();
     port = await freePort();
     const published = ["--publish", `${port}:${echoPort}`, "--ready", `tcp:${echoPort}`];
-    up = sandbox.start("up", ...published, "--web", "off");
+    up = sandbox.start("up", ...published);
     await up.says(/the guest is ready .TCP port 7./);
     await sandbox.redundant();
   }, longMs);
@@ -56,10 +62,28 @@ describe("a pair with a published port", () => {
       expect(out).toMatch(/ [1-9]\d* frames to the guest, [1-9]\d* from it, \d+ dropped$/m);
       expect(out).toContain(`\n  ${line}\n`);
       expect(out).toContain("\nguest: ready (TCP port 7)\n");
-      const { network, guest, record } = await sandbox.status();
-      expect(network?.status?.attached).toBe(record?.primary);
-      expect(network?.ports).toMatchObject([{ hostPort: port, guestPort: 7, protocol: "tcp" }]);
+      const { network: shown, guest, record } = await sandbox.status();
+      expect(shown?.status?.attached).toBe(record?.primary);
+      expect(shown?.ports).toMatchObject([{ hostPort: port, guestPort: 7, protocol: "tcp" }]);
       expect(guest).toEqual({ waitsFor: "TCP port 7", ready: true });
+    },
+    longMs,
+  );
+
+  (hasBrowser ? test : test.skip)(
+    `the web page shows the network and the port${whyNoBrowser}`,
+    async () => {
+      const browser = await openBrowser();
+      const page = await browser.newPage();
+      page.setDefaultTimeout(longMs / 2);
+      await page.goto((await sandbox.status()).web ?? "");
+      await page.locator('#network-state[data-state="attached"]').waitFor();
+      const shown = async (id: string) => (await page.locator(`#${id}`).textContent()) ?? "";
+      expect(await shown("network-state")).toMatch(/^runner [ab] attached, epoch \d+$/);
+      expect(await shown("network-ports")).toBe(`127.0.0.1:${port} → TCP 7`);
+      expect(await shown("network-frames")).toMatch(/^[\d,]+ frames to the guest, [\d,]+ from it/);
+      expect(await shown("guest-ready")).toBe("guest ready (TCP port 7)");
+      await browser.close();
     },
     longMs,
   );
@@ -113,8 +137,8 @@ describe("a pair with a published port", () => {
       const before = await sandbox.redundant();
       await sandbox.run("kill", "primary");
       await until("the guest's answer", async () => (await echoed(port, "still\n")) === "still\n");
-      const { network } = await sandbox.status();
-      expect(network?.status?.attached).toBe(before.record?.backup);
+      const after = await sandbox.status();
+      expect(after.network?.status?.attached).toBe(before.record?.backup);
     },
     longMs,
   );
