@@ -27,7 +27,7 @@ interface Side {
 type Start = (options: BenchOptions) => Promise<Side>;
 
 const starts: readonly (readonly [name: string, start: Start])[] = [
-  ["stock", ({ cores }) => startStock(cores[0], memoryMiB)],
+  ["stock", ({ cores }) => startStock("default", cores[0], memoryMiB)],
   ["record", startRecord],
   ["pair", startPair],
 ];

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { cpu } from "./cpu.ts";
 import { failover } from "./failover.ts";
 import { log } from "./log.ts";
+import { network } from "./network.ts";
 import type { BenchOptions } from "./options.ts";
 import { removeFiles } from "./pinned-pair.ts";
 import { killAll, usableCores } from "./processes.ts";
@@ -17,6 +18,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<readonly Row[]>
   cpu,
   failover,
   log,
+  network,
   sim,
   transfer,
 };
@@ -25,8 +27,8 @@ const usage = `usage: npm run bench -- NAME [--json] [--quick] [--rounds R] [--n
 NAME is one of ${Object.keys(benches).join(", ")}
   --json      print the result as one line of JSON, and nothing else on standard output
   --quick     at most two minutes; the figures are rough
-  --rounds R  how often each thing is measured (cpu, log, sim, transfer)
-  --n N       how many kills, and how many freezes (failover)
+  --rounds R  how often each thing is measured (cpu, log, network, sim, transfer)
+  --n N       how many kills, and how many freezes (failover, network)
 `;
 const interruptedCode = 130;
 

@@ -1,5 +1,5 @@
 /**
- * An arbiter and runners from built code, each half pinned to a core of its own. `lockstep up` does
+ * An arbiter, a gateway and runners from built code, each half pinned to a core of its own. `lockstep up` does
  * the same for users; a benchmark also wants to choose cores, freeze halves and start with one.
  */
 import { randomUUID } from "node:crypto";
@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { ConsoleClient } from "../src/cli/console-client.ts";
 import { freePort } from "../src/cli/pair/free-port.ts";
 import { readStatus } from "../src/cli/pair/runner-client.ts";
+import { describePort, type PublishedPort } from "../src/gateway/published-port.ts";
 import { createKeyFile } from "../src/platform/key-file.ts";
 import type { RunnerStatus } from "../src/shared/protocol/status.ts";
 import { ArbiterClient } from "../src/storage-arbiter/record/arbiter-client.ts";
@@ -21,6 +22,8 @@ export interface PairOptions {
   readonly memoryMiB: number;
   /** Of the two halves. */
   readonly cores: readonly [number, number];
+  /** Ports of the guest that its gateway serves here; without them there is no gateway. */
+  readonly publish?: readonly PublishedPort[];
 }
 
 const host = "127.0.0.1";
@@ -28,7 +31,7 @@ const host = "127.0.0.1";
 const program =
   process.env["LOCKSTEP_BENCH_PROGRAM"] ??
   fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
-const temporary = mkdtempSync(path.join(os.tmpdir(), "lockstep-bench-"));
+export const temporary = mkdtempSync(path.join(os.tmpdir(), "lockstep-bench-"));
 
 /** Keys and records of this benchmark's VMs. */
 export function removeFiles(): void {
@@ -53,6 +56,7 @@ export class PinnedPair {
   readonly #keyFile: string;
   readonly #arbiter: Child;
   readonly #arbiterPort: number;
+  readonly #gateway: RunningGateway | null;
 
   private constructor(options: PairOptions, parts: Made) {
     this.#options = options;
@@ -62,6 +66,7 @@ export class PinnedPair {
     this.#keyFile = parts.keyFile;
     this.#arbiter = parts.arbiter;
     this.#arbiterPort = parts.arbiterPort;
+    this.#gateway = parts.gateway;
   }
 
   /** The arbiter serves and the VM's record is made; no half runs. */
@@ -84,8 +89,9 @@ export class PinnedPair {
     const created = await client.apply({ kind: "create", vm });
     client.close();
     if (created.kind !== "granted") throw new Error(`no record: ${JSON.stringify(created)}`);
+    const gateway = await startGateway(options, ["--key", keyFile, "--vm", vm], arbiterPort);
     const halves = [await makeHalf(options.cores[0]), await makeHalf(options.cores[1])] as const;
-    return new PinnedPair(options, { vm, key, keyFile, arbiter, arbiterPort, halves });
+    return new PinnedPair(options, { vm, key, keyFile, arbiter, arbiterPort, gateway, halves });
   }
 
   /** Both halves run and the pair is redundant; the first half is the primary. */
@@ -109,6 +115,7 @@ export class PinnedPair {
       ...["--listen", address(half.channel), "--peer", address(peer.channel)],
       ...["--http", address(half.http), "--arbiter", address({ port: this.#arbiterPort })],
       ...["--key", this.#keyFile, "--exit-with-parent"],
+      ...(this.#gateway === null ? [] : ["--gateway", address(this.#gateway)]),
     ]);
     half.child = child;
     child.once("close", (code) => {
@@ -168,7 +175,10 @@ export class PinnedPair {
   async close(): Promise<void> {
     this.#closing = true;
     for (const client of this.#consoles) client.close();
-    const children = [...this.halves.map(({ child }) => child), this.#arbiter];
+    const children = [
+      ...this.halves.map(({ child }) => child),
+      ...[this.#gateway?.child ?? null, this.#arbiter],
+    ];
     await Promise.all(children.map((child) => (child === null ? undefined : killed(child))));
   }
 }
@@ -179,7 +189,31 @@ interface Made {
   readonly keyFile: string;
   readonly arbiter: Child;
   readonly arbiterPort: number;
+  readonly gateway: RunningGateway | null;
   readonly halves: readonly [Half, Half];
+}
+
+interface RunningGateway {
+  readonly child: Child;
+  /** Where runners attach. */
+  readonly port: number;
+}
+
+/** Beside the backup: a pair on two computers would have it on neither, or on the backup's. */
+async function startGateway(
+  { cores, publish }: PairOptions,
+  identity: readonly string[],
+  arbiterPort: number,
+): Promise<RunningGateway | null> {
+  if (publish === undefined) return null;
+  const child = startPinned(cores[1], [
+    ...[program, "gateway", ...identity, "--arbiter", `${host}:${arbiterPort}`],
+    ...["--listen", `${host}:0`, "--http", `${host}:0`, "--exit-with-parent"],
+    ...publish.flatMap((port) => ["--publish", describePort(port)]),
+  ]);
+  const { port }: { port: number } = JSON.parse(await firstLine(child));
+  child.stdout.resume();
+  return { child, port };
 }
 
 async function makeHalf(core: number): Promise<Half> {

@@ -1,6 +1,6 @@
 /**
  * Child processes of a benchmark, each pinned to one processor core. None outlives the benchmark:
- * they end when their standard input is closed, and `killAll` runs on every way out.
+ * they are killed with it, and `killAll` runs on every way out.
  */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -25,11 +25,16 @@ export function usableCores(): readonly number[] {
 /** Runs this Node with `args` on one core. `LOCKSTEP_BENCH_NODE` adds options, to profile. */
 export function startPinned(core: number, args: readonly string[]): Child {
   const extra = (process.env["LOCKSTEP_BENCH_NODE"] ?? "").split(" ").filter((x) => x !== "");
-  const command = ["-c", String(core), process.execPath, "--no-warnings", ...extra, ...args];
-  const child = spawn("taskset", command, { stdio: ["pipe", "pipe", "pipe"], detached: true });
+  return startProgram(core, process.execPath, ["--no-warnings", ...extra, ...args]);
+}
+
+/** Runs any program on one core; it is killed when this process ends in whatever way. */
+export function startProgram(core: number, program: string, args: readonly string[]): Child {
+  const command = ["--pdeathsig", "KILL", "taskset", "-c", String(core), program, ...args];
+  const child = spawn("setpriv", command, { stdio: ["pipe", "pipe", "pipe"], detached: true });
   children.add(child);
   child.once("error", (error) => {
-    throw new Error(`cannot run taskset: ${error.message}; install util-linux`);
+    throw new Error(`cannot run setpriv and taskset: ${error.message}; install util-linux`);
   });
   child.once("close", () => children.delete(child));
   child.stderr.setEncoding("utf8").on("data", (text: string) => {

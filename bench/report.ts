@@ -106,6 +106,6 @@ function cells(shown: Row): string[] {
 }
 
 /** Four digits tell all that a benchmark knows; whole numbers stay whole. */
-function rounded(value: number): number {
+export function rounded(value: number): number {
   return Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4));
 }

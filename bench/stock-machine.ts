@@ -1,17 +1,23 @@
 /**
  * An unmodified v86 as anybody would run it in Node: its public API, its own run loop, timers and
  * compiler tiers. It boots the same files on the same devices as Lockstep's machine; its console
- * is on standard input and output. Arguments: a MachineSpec as JSON.
+ * is on standard input and output. Arguments: a MachineSpec as JSON, and the path of gvproxy's QEMU
+ * socket for a guest with a network.
  */
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { networkMtu } from "../src/shared/limits.ts";
 import { type BootSpec, parseMachineSpec } from "../src/vm-runner/machine/spec.ts";
+import { type CardBus, connectCard } from "./network/stock-card.ts";
 
-interface StockV86 {
-  add_listener(event: string, listener: (value: number) => void): void;
+interface StockV86 extends CardBus {
+  add_listener(event: SerialOutput, listener: (byte: number) => void): void;
+  add_listener(event: "net0-send", listener: (frame: Uint8Array) => void): void;
   serial_send_bytes(port: number, bytes: Uint8Array): void;
 }
+
+type SerialOutput = "serial0-output-byte" | "serial1-output-byte";
 
 // SAFETY: the declaration in src/ names only what the deterministic machine uses of the package.
 const { V86 } = (await import("v86")) as unknown as {
@@ -34,8 +40,12 @@ const emulator = new V86({
   disable_speaker: true,
   acpi: false,
   uart1: true,
-  net_device: { type: "virtio" },
+  net_device: { type: "virtio", mtu: networkMtu },
 });
+const switchPath = process.argv[3];
+if (switchPath !== undefined) connectCard(emulator, switchPath);
+// v86 says here that it drops a frame; standard output is the guest's console.
+console.log = () => {};
 showConsole();
 answerPersonality();
 process.stdin.on("data", (bytes: Buffer) => emulator.serial_send_bytes(0, bytes));
