@@ -149,6 +149,15 @@ test("what a primary that handed over executes afterwards stays unseen until it 
   expect(connection.told).toEqual([attach(5), egress(0, 4)]);
 });
 
+test("what is remembered and not released stays unseen, though a gateway asks for it", () => {
+  const { service, connect, hear } = newAttached();
+  service.release(egress(0, 2));
+  service.remember(egress(2, 2));
+  const connection = connect();
+  hear(attached(0));
+  expect(connection.told).toEqual([attach(3), egress(0, 2)]);
+});
+
 test("numbers that are missing, because frames were held too long, begin another message", () => {
   const { service, connect, hear } = newService();
   service.remember(egress(0, 2));
