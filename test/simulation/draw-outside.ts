@@ -28,6 +28,8 @@ type Kind = Extract<
 
 /** Of all seeds. */
 const outsideShare = 0.4;
+/** Of those with a network. */
+const rivalsShare = 0.12;
 const kinds: readonly Kind[] = [
   "gateway crash",
   "gateway crash",
@@ -66,7 +68,25 @@ export function drawOutside(
     const atMs = soon ? pick(random, others).atMs + 150 * random() : faultyMs * random();
     faults.push(drawFault(random, pick(random, enabled), nodes, Math.min(atMs, faultyMs)));
   }
+  if (random() < rivalsShare) faults.push(...drawRivals(random, faultyMs));
   return { outside, timersPerFrames, faults };
+}
+
+/**
+ * A primary that only the gateway hears of is superseded; then another gateway starts, and for a
+ * while hears nothing of the new primary.
+ */
+function drawRivals(random: Random, faultyMs: number): readonly Fault[] {
+  const atMs = Math.max(0, faultyMs - 900) * random();
+  const forMs = 1_200 + 800 * random();
+  const laterMs = Math.min(atMs + 600 + 300 * random(), faultyMs);
+  const way = { kind: "partition", oneWay: false } as const;
+  return [
+    { ...way, atMs, from: "primary", to: "backup", forMs },
+    { ...way, atMs, from: "primary", to: "arbiter", forMs },
+    { ...way, atMs: laterMs, from: gatewayNode, to: "primary", forMs: 400 + 400 * random() },
+    { atMs: laterMs, kind: "gateway crash", silent: false, restartMs: 5 + 50 * random() },
+  ];
 }
 
 function drawFault(random: Random, kind: Kind, nodes: readonly Node[], atMs: number): Fault {

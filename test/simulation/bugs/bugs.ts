@@ -9,6 +9,7 @@ import type { CheckerName } from "../checkers/checker.ts";
 import type { Shape } from "../scenario.ts";
 import { consoleBugs } from "./bugs-console.ts";
 import { lifeBugs } from "./bugs-life.ts";
+import { networkBugs } from "./bugs-network.ts";
 import { outputBugs } from "./bugs-output.ts";
 import { recordBugs } from "./bugs-record.ts";
 import { transferBugs } from "./bugs-transfer.ts";
@@ -40,4 +41,5 @@ export const bugs: readonly Bug[] = [
   ...recordBugs,
   ...transferBugs,
   ...consoleBugs,
+  ...networkBugs,
 ];

@@ -6,6 +6,7 @@
  * core says.
  */
 import type { Nonce, VmRecord } from "../../../src/shared/protocol/record.ts";
+import type { RunnerOutput } from "../../../src/vm-runner/replay/executor-protocol.ts";
 import type { StepIndex } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { SimEvent } from "../events.ts";
 import { type Checker, Violation } from "./checker.ts";
@@ -70,7 +71,7 @@ export class OutputRuleChecker implements Checker {
   }
 
   #released({ process, epoch, index, output }: Released): void {
-    const what = output.kind === "console" ? "an output" : "an acceptance of input";
+    const what = whatOf(output);
     const node = this.#tree.at(process, index);
     if (node === null) {
       const message = `${process} let out ${what} of step ${index}, which is not in its history`;
@@ -106,5 +107,17 @@ export class OutputRuleChecker implements Checker {
         `${process} let out ${what} of step ${index}, and ${named}, named at epoch ${record.epoch}, has the log only up to entry ${through}`,
       );
     }
+  }
+}
+
+function whatOf(output: RunnerOutput): string {
+  switch (output.kind) {
+    case "console":
+      return "an output";
+    case "egress":
+      return "frames";
+    case "accepted":
+    case "ingressAccepted":
+      return "an acceptance of input";
   }
 }

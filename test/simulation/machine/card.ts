@@ -2,6 +2,7 @@
  * The network card of the simulated guest: frames wait in its ring until the guest looks at them, a
  * few in each step. It knows how far it has taken the frames of a gateway, as the real one does.
  */
+import { freshFrames } from "../../../src/vm-runner/devices/network/fresh-frames.ts";
 import type { EgressOutput, IngressPosition } from "../../../src/vm-runner/machine/machine.ts";
 import type { IngressInput } from "../../../src/vm-runner/replay/log-entry.ts";
 import { decodeFrame, encodeFrame } from "./frames.ts";
@@ -26,12 +27,9 @@ export function freshCard(): CardState {
 
 /** The frames of `input` that are new to the card and have room; now they are in the ring. */
 export function takeFrames(card: CardState, input: IngressInput): readonly Uint8Array[] {
-  const { gateway, first, frames } = input;
-  const known = card.position?.gateway === gateway ? card.position.next : first;
-  const end = first + frames.length;
-  const fresh = frames.slice(Math.max(0, known - first));
-  card.position = { gateway, next: Math.max(known, end) };
-  const taken = fresh.slice(0, ringFrames - card.ring.length);
+  const { frames, position } = freshFrames(card.position, input);
+  card.position = position;
+  const taken = frames.slice(0, ringFrames - card.ring.length);
   card.ring.push(...taken);
   return taken;
 }

@@ -151,7 +151,10 @@ export class SimulatedGateway {
         this.#onSent(claim, message);
         end.send(frame(message));
       },
-      end: () => end.end(),
+      end: () => {
+        end.end();
+        this.#parts.agenda.after(0, () => this.inProcess(source, left));
+      },
     });
     const left = () => {
       if (this.#ends.delete(end)) this.#core.leave(link);

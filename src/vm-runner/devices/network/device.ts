@@ -19,6 +19,7 @@ import {
 import type { EgressOutput, IngressPosition } from "../../machine/machine.ts";
 import type { IngressInput } from "../../replay/log-entry.ts";
 import { announcementOf, type GuestAddress, learnAddress } from "./announcement.ts";
+import { freshFrames } from "./fresh-frames.ts";
 import { headerBytes, receiveHeader, sentFrame } from "./virtio-header.ts";
 import {
   availableChains,
@@ -117,14 +118,12 @@ export class NetworkDevice {
 
   /** Gives the guest the frames that it has not got yet, as far as there are buffers. */
   input(input: IngressInput, card: Card): void {
-    const { gateway, first, frames } = input;
-    const next = this.#ingress?.gateway === gateway ? this.#ingress.next : first;
-    const repeated = Math.min(Math.max(0, next - first), frames.length);
+    const { frames, repeated, position } = freshFrames(this.#ingress, input);
     this.counters.repeated += repeated;
-    this.#ingress = { gateway, next: Math.max(next, first + frames.length) };
-    const fresh = frames.slice(repeated).filter(isFrame);
-    this.counters.malformedIngress += frames.length - repeated - fresh.length;
-    this.#receive(fresh, card);
+    this.#ingress = position;
+    const wellFormed = frames.filter(isFrame);
+    this.counters.malformedIngress += frames.length - wellFormed.length;
+    this.#receive(wellFormed, card);
   }
 
   /** Takes what the guest has sent, up to the bound of one step; the rest stays in the queue. */
