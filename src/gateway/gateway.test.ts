@@ -294,6 +294,16 @@ test.each(broken)("a runner that %s is hung up on", (_, breaks) => {
   expect(breaks).toThrow(RunnerProtocolError);
 });
 
+test("a ping is answered whatever the runner is, but for one that was told to go", () => {
+  const waiting = new FakeRunner(gateway);
+  waiting.says({ kind: "ping" });
+  expect(waiting.kinds).toEqual(["pong"]);
+  gateway.onRecord(recordOf(2, "b"));
+  const refused = new FakeRunner(gateway).attach("a", 1);
+  refused.says({ kind: "ping" });
+  expect(refused.kinds).toEqual(["closed"]);
+});
+
 test("what only gateways say, and what nobody says, is refused", () => {
   const runner = new FakeRunner(gateway);
   const said = encodeGatewayMessage({ kind: "attached", gateway: 1, egressNext: null });

@@ -173,7 +173,7 @@ export class Gateway {
         this.#onRenew(known, decoded.epoch);
         return;
       case "ping":
-        known.send({ kind: "pong" });
+        if (known.standing.kind !== "closed") known.send({ kind: "pong" });
         return;
       case "egress":
       case "ingressAccepted":
