@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
 import type { VmRecord } from "../shared/protocol/record.ts";
-import type { RunnerStatus } from "../shared/protocol/status.ts";
+import type { Quantiles, RunnerStatus } from "../shared/protocol/status.ts";
 import { ArbiterClient } from "../storage-arbiter/record/arbiter-client.ts";
 import { runCommand } from "./command-error.ts";
 import { guestLine, networkLines } from "./network-line.ts";
@@ -105,7 +105,18 @@ async function readRecord({ name, vm, arbiter }: PairEntry): Promise<VmRecord | 
 function statusTable(status: PairStatus): string {
   const { name, vm, pid, web, record, halves, network, guest } = status;
   const rows = [
-    ["", "role", "pid", "nonce", "step", "virtual time", "lag", "log", "hold p50/p99"],
+    [
+      "",
+      "role",
+      "pid",
+      "nonce",
+      "step",
+      "virtual time",
+      "lag",
+      "log",
+      "hold p50/p99",
+      "frames held",
+    ],
     ...halves.map(halfRow),
   ];
   const widths = rows[0]?.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0))) ?? [];
@@ -132,16 +143,17 @@ function recordLine(record: VmRecord | null, whose: (nonce: string) => string): 
 
 function halfRow({ id, pid, nonce, status }: HalfStatus): string[] {
   const known = [id, status?.role ?? "no answer", String(pid ?? "-"), nonce ?? "-"];
-  if (status === null) return [...known, "-", "-", "-", "-", "-"];
-  const { step, virtualMs, lagEntries, lagMs, logBytes, outputHoldMs, role } = status;
+  if (status === null) return [...known, ...Array(6).fill("-")];
+  const { step, virtualMs, lagEntries, lagMs, logBytes, outputHoldMs, network, role } = status;
   const isPrimary = role === "primary";
-  const hold = `${outputHoldMs.p50.toFixed(1)}/${outputHoldMs.p99.toFixed(1)} ms`;
+  const hold = ({ p50, p99 }: Quantiles) => `${p50.toFixed(1)}/${p99.toFixed(1)} ms`;
   return [
     ...known,
     String(step),
     `${(virtualMs / 1000).toFixed(1)} s`,
     isPrimary ? `${lagEntries} entries, ${lagMs.toFixed(1)} ms` : "-",
     `${(logBytes / 1e6).toFixed(2)} MB`,
-    isPrimary ? hold : "-",
+    isPrimary ? hold(outputHoldMs) : "-",
+    isPrimary && network.attached ? hold(network.holdMs) : "-",
   ];
 }

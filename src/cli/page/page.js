@@ -55,6 +55,15 @@ function showNetwork({ network, halves }) {
   });
   byId("network-ports").replaceChildren(...ports);
   byId("network-frames").textContent = framesText(network?.status ?? null);
+  const attached = halves.find(
+    ({ status }) => status?.role === "primary" && status.network.attached,
+  );
+  byId("network-hold").textContent = holdText(attached?.status.network.holdMs ?? null);
+}
+
+/** How long the Output Rule held the guest's frames. */
+function holdText(held) {
+  return held === null ? "" : `held ${held.p50.toFixed(1)} / ${ms(held.p99)} (p50 / p99)`;
 }
 
 function gatewayState(network, halves) {

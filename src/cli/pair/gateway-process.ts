@@ -26,6 +26,8 @@ const readyTimeoutMs = 30_000;
 const stopGraceMs = 3_000;
 const restartDelayMsMin = 200;
 const restartDelayMsMax = 5_000;
+/** Whoever served so long is started again with the shortest delay. */
+const soundRunMs = 10_000;
 
 const readySchema = z.object({ ready: z.literal(true), port: z.int(), http: z.int() });
 
@@ -36,6 +38,7 @@ export class GatewayProcess {
   #address: Address = { host: "127.0.0.1", port: 0 };
   #http: Address = { host: "127.0.0.1", port: 0 };
   #restartDelayMs = restartDelayMsMin;
+  #servesSinceMs = 0;
   #timer: NodeJS.Timeout | null = null;
   #stopping = false;
 
@@ -95,7 +98,7 @@ export class GatewayProcess {
     }
     this.#address = { ...this.#address, port: ready.port };
     this.#http = { ...this.#http, port: ready.http };
-    this.#restartDelayMs = restartDelayMsMin;
+    this.#servesSinceMs = performance.now();
     void child.exited.then((exit) => this.#onEnded(child.pid, exit));
     return null;
   }
@@ -113,23 +116,33 @@ export class GatewayProcess {
   #onEnded(pid: number, exit: ChildExit): void {
     this.#child = null;
     if (this.#stopping) return;
+    if (performance.now() - this.#servesSinceMs >= soundRunMs) {
+      this.#restartDelayMs = restartDelayMsMin;
+    }
     this.#options.onEvent({ kind: "gateway ended", pid, how: describeExit(exit) });
     this.#startAgain();
   }
 
-  /** A port may not be free at once, when what served it before is still ending. */
   #startAgain(): void {
     const delayMs = this.#restartDelayMs;
     this.#restartDelayMs = Math.min(restartDelayMsMax, 2 * delayMs);
-    this.#timer = setTimeout(async () => {
-      const exit = await this.#startChild();
-      if (this.#stopping) return;
-      const { onEvent } = this.#options;
-      if (exit === null) onEvent({ kind: "gateway serves", pid: this.pid ?? 0 });
-      else {
-        onEvent({ kind: "gateway waits", how: describeExit(exit) });
-        this.#startAgain();
-      }
-    }, delayMs);
+    this.#timer = setTimeout(() => void this.#tryAgain(), delayMs);
+  }
+
+  /** A port may not be free at once, when what served it before is still ending. */
+  async #tryAgain(): Promise<void> {
+    const { onEvent } = this.#options;
+    const how = await this.#startChild().then(
+      (exit) => (exit === null ? null : describeExit(exit)),
+      (error: Error) => `cannot be started: ${error.message}`,
+    );
+    if (this.#stopping) return;
+    if (how === null) {
+      // It may have ended again already, which is an event of its own.
+      if (this.pid !== null) onEvent({ kind: "gateway serves", pid: this.pid });
+      return;
+    }
+    onEvent({ kind: "gateway waits", how });
+    this.#startAgain();
   }
 }
