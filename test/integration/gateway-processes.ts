@@ -73,7 +73,9 @@ export class GatewayProcesses {
     const args = ["gateway", "--vm", vm, "--arbiter", arbiter, "--key", key, ...where];
     for (const port of publish) args.push("--publish", port);
     if (readyPort !== undefined) args.push("--ready-port", String(readyPort));
-    return this.#start("gateway", [...args, "--exit-with-parent"], env);
+    // What a gateway that was killed leaves there goes with the folder.
+    const own = { TMPDIR: this.folder, ...env };
+    return this.#start("gateway", [...args, "--exit-with-parent"], own);
   }
 
   /** A gateway that serves. */
