@@ -3,8 +3,7 @@ import { pause, until } from "../../bench/waiting.ts";
 import type { ProofPair, Redundant } from "./pair-process.ts";
 import type { ClientName, RealClient } from "./real-client.ts";
 
-export const failureKinds = ["killed", "frozen"] as const;
-export type FailureKind = (typeof failureKinds)[number];
+export type FailureKind = "killed" | "frozen";
 
 /** What one client saw of one failure: its longest waits, in milliseconds. */
 export interface SeenFailure {

@@ -23,7 +23,7 @@ export interface ClientReport extends Verdict {
 
 type GapName = FailureKind | "transfer" | "undisturbed";
 
-export interface Quantiles {
+interface Quantiles {
   readonly n: number;
   readonly p50: number;
   readonly p99: number;
