@@ -1,7 +1,9 @@
 /** Histories written by hand, for the tests of the checkers: short events with what matters. */
 import type { Nonce, VmRecord } from "../../../src/shared/protocol/record.ts";
+import type { MachineOutput } from "../../../src/vm-runner/machine/machine.ts";
 import type { LogInput } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { ExecutedStep, Happening, SimEvent } from "../events.ts";
+import { encodeFrame } from "../machine/frames.ts";
 import type { Checker, Outcome } from "./checker.ts";
 
 export const bytes = (text: string) => new TextEncoder().encode(text);
@@ -15,15 +17,37 @@ export interface StepShape {
   readonly branch?: number;
   readonly parent?: number;
   readonly fingerprint?: number;
+  /** Frames that it sends, each with its number and this state. */
+  readonly sends?: readonly (readonly [number: number, state: string])[];
+  /** Serial numbers of the frames that the guest is given. */
+  readonly takes?: readonly number[];
 }
 
 function step(shape: StepShape): ExecutedStep {
   const { index, text = "", position = 0, inputs = [], branch = 0 } = shape;
   const { parent = index === 0 ? 0 : 10 * index + branch, fingerprint = 7 * index } = shape;
-  const outputs = text === "" ? [] : [{ kind: "console" as const, position, bytes: bytes(text) }];
+  const { sends = [], takes = [] } = shape;
+  const outputs: MachineOutput[] = [];
+  if (text !== "") outputs.push({ kind: "console", position, bytes: bytes(text) });
+  const frames = sends.map(([number, state]) => sentFrame(number, state));
+  if (sends[0] !== undefined) outputs.push({ kind: "egress", first: sends[0][0], frames });
   const entry = { index, timeUs: 1_000 * index, inputs };
-  return { entry, chain: chainOf(index, branch), parent, fingerprint, outputs, taken: [] };
+  return {
+    entry,
+    chain: chainOf(index, branch),
+    parent,
+    fingerprint,
+    outputs,
+    taken: takes.map(noise),
+  };
 }
+
+/** A frame of the guest. */
+export const sentFrame = (number: number, state = "state") =>
+  encodeFrame({ kind: "sent", number, request: null, state });
+
+/** A frame for the guest. */
+export const noise = (serial: number) => encodeFrame({ kind: "noise", serial });
 
 const chainOf = (index: number, branch = 0) => 10 * (index + 1) + branch;
 

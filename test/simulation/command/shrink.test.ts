@@ -57,6 +57,7 @@ test("what the failure does not need becomes plain and small", async () => {
     store: { kind: "file", arbiters: 1, delayMs: 1, lossShare: 0 },
     clocks: {},
     clients: 0,
+    outside: null,
     faults: [],
   });
 });
