@@ -17,7 +17,8 @@ import {
   installGlobalOverrides,
 } from "../../src/vm-runner/machine/global-overrides.ts";
 import { MachineTrap } from "../../src/vm-runner/machine/machine.ts";
-import { stateHash } from "./scenario.ts";
+import { hostileProgram } from "./hostile-driver.ts";
+import { framesOf, stateHash } from "./scenario.ts";
 
 const [name = "", program = ""] = process.argv.slice(2);
 const attacks: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -27,6 +28,7 @@ const attacks: Readonly<Record<string, () => Promise<unknown>>> = {
   idle,
   random,
   afterMove,
+  hostileDriver,
 };
 const result = await attacks[name]?.();
 process.stdout.write(`${JSON.stringify(result)}\n`);
@@ -168,4 +170,34 @@ async function afterMove(): Promise<unknown> {
     released = error instanceof Error ? error.message : String(error);
   }
   return { early, unchanged, afterSpare, same, released };
+}
+
+/**
+ * A guest that spoils the queues of its card while frames come: what came of it, and whether two
+ * machines are equal afterwards, one of which was asked for its room before each step.
+ */
+async function hostileDriver(): Promise<unknown> {
+  const images = { memoryMiB: 16, boot: { kind: "multiboot", program: hostileProgram() } } as const;
+  const compiled = await compileV86();
+  const frames = [new Uint8Array(60), new Uint8Array(1_514)];
+  const runs: string[] = [];
+  let powersOff = 0;
+  let steps = 0;
+  let sent = 0;
+  let roomMax = 0;
+  for (const asks of [false, true]) {
+    const machine = await createMachine(images, compiled);
+    let poweredOff = false;
+    for (let index = 0; !poweredOff && index < 1_000; index++) {
+      if (asks) roomMax = Math.max(roomMax, machine.ingressRoom);
+      const ingress = { kind: "ingress", gateway: 1, first: 2 * index, frames } as const;
+      const step = machine.step({ index, timeUs: 1_000 * index, inputs: [ingress] });
+      poweredOff = step.poweredOff;
+      steps++;
+      sent += framesOf(step).length;
+    }
+    if (poweredOff) powersOff++;
+    runs.push(stateHash(machine));
+  }
+  return { steps, powersOff, sent, roomMax, areEqual: runs[0] === runs[1] };
 }

@@ -18,14 +18,18 @@ import {
 } from "../../src/vm-runner/host/machine-factory.ts";
 import type { InspectableMachine } from "../../src/vm-runner/machine/deterministic-machine.ts";
 import type { MachineImages } from "../../src/vm-runner/machine/images.ts";
-import type { StepResult } from "../../src/vm-runner/machine/machine.ts";
+import { Outside } from "./outside.ts";
+import { Peer } from "./peer.ts";
 import {
   cues,
   type GuestKind,
   guestSpec,
   isDone,
+  printed,
   type RecordedEntry,
   type Recording,
+  type Seen,
+  sentFrames,
   stateHash,
   toEntry,
 } from "./scenario.ts";
@@ -56,16 +60,20 @@ async function record(): Promise<unknown> {
   const hashes: Record<number, string> = {};
   const moves: number[] = [];
   const waiting = [...cues[kind]];
+  const peer = new Peer();
+  const outside = new Outside(peer);
   const pausesMs: number[] = [];
   let output = "";
   let timeUs = 0;
   let poweredOff = false;
   const deadline = realNow() + recordingMsMax;
-  while (!poweredOff && !isDone(kind, output)) {
-    if (realNow() > deadline) throw new Error(`the guest is not done; it printed: ${output}`);
-    const cue = waiting[0]?.when(output, machine) ? waiting.shift() : undefined;
+  while (!poweredOff && !isDone(kind, { output, machine, peer })) {
+    if (realNow() > deadline)
+      throw new Error(unfinished(waiting.length, { output, machine, peer }));
+    const cue = waiting[0]?.when({ output, machine, peer }) ? waiting.shift() : undefined;
     const index = entries.length;
-    entries.push({ timeUs, inputs: cue?.inputs ?? [], moves: cue?.move === true });
+    const inputs = [...(cue?.inputs ?? []), ...outside.inputs(cue, machine.ingressRoom)];
+    entries.push({ timeUs, inputs, moves: cue?.move === true });
     const before = realNow();
     machine.deliver(toEntry(entries[index] as RecordedEntry, index));
     if (cue?.move === true) {
@@ -75,7 +83,8 @@ async function record(): Promise<unknown> {
     }
     const started = realNow();
     const step = machine.run();
-    output += text(step);
+    output += printed(step);
+    outside.onStep(step);
     if (isHashed(index, moves)) hashes[index] = stateHash(machine);
     const ranUs = Math.round(
       1000 * (Math.min(realNow(), started + 50) - Math.min(before, started)),
@@ -88,13 +97,16 @@ async function record(): Promise<unknown> {
     entries,
     hashes,
     output,
+    egress: outside.egress,
     moves,
     jitModules,
     jitFloats: [...floats],
     poweredOff,
   };
   await writeFile(path.join(folder, "recording.json"), JSON.stringify(recording));
-  return { steps: entries.length, pausesMs, ...recording, entries: undefined };
+  const announcement = Buffer.from(machine.announcement ?? []).toString("hex");
+  const network = { ...peer, roomForLastFlood: outside.roomForLastFlood, announcement };
+  return { steps: entries.length, pausesMs, network, ...recording, entries: undefined };
 }
 
 /** Moves, and writes the snapshot to the folder. */
@@ -125,6 +137,7 @@ async function replay(fromSnapshot: boolean): Promise<unknown> {
     if (stateHash(machine) !== expected) different.push(at);
   };
   let output = "";
+  const egress: string[] = [];
   if (fromSnapshot) compare(first - 0.5);
   for (let index = first; index < recording.entries.length && different.length === 0; index++) {
     const entry = recording.entries[index] as RecordedEntry;
@@ -136,11 +149,14 @@ async function replay(fromSnapshot: boolean): Promise<unknown> {
         compare(index - 0.5);
       }
     }
-    output += text(machine.run());
+    const step = machine.run();
+    output += printed(step);
+    egress.push(...sentFrames(step));
     compare(index);
   }
   const isSameOutput =
-    recording.output.endsWith(output) && (fromSnapshot || output === recording.output);
+    (fromSnapshot ? recording.output.endsWith(output) : output === recording.output) &&
+    egress.join() === recording.egress.slice(-egress.length).join();
   return { compared: compared.length, different, isSameOutput };
 }
 
@@ -158,6 +174,7 @@ function isHashed(index: number, moves: readonly number[]): boolean {
   return index % hashEverySteps[kind] === 0 || moves.some((at) => index >= at && index < at + 3);
 }
 
-function text(step: StepResult): string {
-  return step.outputs.map(({ bytes }) => Buffer.from(bytes).toString("latin1")).join("");
+function unfinished(cuesLeft: number, { output, peer }: Seen): string {
+  const network = JSON.stringify({ ...peer, queue: peer.queue.length });
+  return `the guest is not done, ${cuesLeft} cues wait; ${network}; it printed: ${output}`;
 }

@@ -2,10 +2,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { networkMtu, networkQueueSize } from "../../src/shared/limits.ts";
 import { guestCmdline, guestFolder, run } from "./processes.ts";
+import { burstFrames } from "./scenario.ts";
 
 const buildMsMax = 600_000;
 const runMsMax = 600_000;
+
+/** Checksum (0), the guest's checksum (1), MTU (3), address (5), link state (16), version 1 (32). */
+const offeredFeatures = `${"11010100000000001".padEnd(32, "0")}1${"0".repeat(31)}`;
 
 let guest = "";
 let cmdline = "";
@@ -63,12 +68,45 @@ describe.each(["tiny", "linux"] as const)("the %s guest", (kind) => {
       expect(recording.output).toContain("SERIAL PORT TAKES IN AT ONCE\n");
       expect(recording.output).toContain("0123456789012345678901234567890123456789\n");
     });
+    test("has no driver for its card: frames are lost, and it is announced by RARP", () => {
+      expect(recording.egress).toEqual([]);
+      expect(recording.network.announcement).toMatch(/^f{12}024c530102038035/);
+    });
     test("is powered off when it halts with interrupts disabled", () => {
       expect(recording.poweredOff).toBe(true);
     });
   } else {
     test("sees the clock and the address of its start input after the shared boot", () => {
       expect(recording.output).toContain("\n2027\r\n02:4c:53:01:02:03\r\n");
+    });
+
+    test("answers every frame that it had a buffer for, and those sent again only once", () => {
+      const { arpReplies, pings, roomForLastFlood } = recording.network;
+      expect(roomForLastFlood).toBe(networkQueueSize);
+      expect(burstFrames).toBeGreaterThan(networkQueueSize);
+      // One more came alone, later.
+      expect(arpReplies).toBe(networkQueueSize + 1);
+      expect(pings).toEqual([1, 2, 3, 4]);
+    });
+
+    test("keeps a TCP connection over a move in the middle of it and a reset of its card", () => {
+      expect(recording.network.echoed).toBe("one,two,three.");
+    });
+
+    test("leaves checksums to the card, which makes them right, and takes the card's word", () => {
+      expect(recording.output).toContain(`card features ${offeredFeatures}\r\n`);
+      expect(recording.network.badChecksums).toBe(0);
+    });
+
+    test("finds its card with the same address and MTU after a reset", () => {
+      const found = `\n02:4c:53:01:02:03\r\n${networkMtu}\r\nCARD-RESET\r\n`;
+      expect(recording.output).toContain(found);
+    });
+
+    test("is announced by gratuitous ARP, with the address that it has given itself", () => {
+      const [mac, ipv4] = ["020000000099", "c0a87f02"];
+      const arp = `f{12}${mac}08060001080006040001${mac}${ipv4}0{12}${ipv4}0{36}`;
+      expect(recording.network.announcement).toMatch(new RegExp(`^${arp}$`));
     });
   }
 });
@@ -126,6 +164,18 @@ describe("attacks", () => {
       const { steps, queued } = await attack("idle");
       expect(steps).toBeGreaterThan(10_000);
       expect(queued).toBe(0);
+    },
+    runMsMax,
+  );
+
+  test(
+    "a driver that spoils its queues harms neither its machine nor determinism",
+    async () => {
+      const result = await attack("hostileDriver");
+      expect(result).toMatchObject({ powersOff: 2, areEqual: true });
+      // It has really driven the card: one good frame left each of the two machines.
+      expect(result).toMatchObject({ sent: 2 });
+      expect(result.roomMax).toBeGreaterThan(0);
     },
     runMsMax,
   );
