@@ -10,8 +10,8 @@ export const outputBugs: readonly Bug[] = [
     edits: [
       {
         file: "src/vm-runner/output-rule/output-hold.ts",
-        find: "(item) => item.index > through)",
-        replace: "(item) => item.index > through + 1)",
+        find: "(item) => item.index <= through)",
+        replace: "(item) => item.index <= through + 1)",
       },
     ],
     caughtBy: ["output rule"],
@@ -117,10 +117,11 @@ export const outputBugs: readonly Bug[] = [
     edits: [
       {
         file: `${failover}/primary-executor.ts`,
-        find: "const { index, output } = event;",
+        find: "const { heldEgressBytesMax } = state.config.bounds;",
         replace:
-          'const { index, output } = event;\n      if (output.kind === "accepted") {\n' +
-          '        turn.effects.push({ kind: "release", output, heldMs: 0 });\n        return role;\n      }',
+          "const { heldEgressBytesMax } = state.config.bounds;\n" +
+          '  if (output.kind === "accepted") {\n' +
+          '    turn.effects.push({ kind: "release", output, heldMs: 0 });\n    return role;\n  }',
       },
     ],
     caughtBy: ["output rule", "consistency after failover"],
