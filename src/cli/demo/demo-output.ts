@@ -59,23 +59,16 @@ export class DemoOutput implements DemoAudience {
   }
 
   result(report: DemoReport): void {
-    const { ok, kills, numbers, missing, repeated, wrong, resets, transport } = report;
+    const { ok, resets, transport } = report;
     this.#line("");
-    const gaps = kills.map(({ gapMs }) => `${Math.round(gapMs)} ms`).join(", ");
-    const isTcp = transport === "tcp";
-    const faults = `${missing} missing, ${repeated} repeated`;
-    this.#line(
-      isTcp
-        ? `${numbers} numbers over one TCP connection: ${faults}, ${wrong} wrong lines, ${resets} resets.`
-        : `${numbers} numbers on the console: ${faults}.`,
-    );
-    const killed =
-      kills.length === 1 ? "1 primary killed, gap" : `${kills.length} primaries killed, gaps`;
-    this.#line(`${killed}: ${gaps}.`);
-    const noticed = isTcp
-      ? "Neither the guest nor its client noticed."
-      : "The guest noticed nothing.";
-    this.#line(ok ? noticed : "FAILED: this is not what one machine prints.");
+    this.#line(countedText(report));
+    this.#line(killsText(report));
+    const noticed =
+      transport === "tcp"
+        ? "Neither the guest nor its client noticed."
+        : "The guest noticed nothing.";
+    const failed = resets > 0 ? "the connection broke" : "this is not what one machine prints";
+    this.#line(ok ? noticed : `FAILED: ${failed}.`);
     if (this.#json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   }
 
@@ -94,4 +87,17 @@ export class DemoOutput implements DemoAudience {
   get #stream(): NodeJS.WriteStream {
     return this.#json ? process.stderr : process.stdout;
   }
+}
+
+function countedText({ numbers, missing, repeated, wrong, resets, transport }: DemoReport): string {
+  const faults = `${missing} missing, ${repeated} repeated`;
+  if (transport === "console") return `${numbers} numbers on the console: ${faults}.`;
+  const broken = `${resets} ${resets === 1 ? "reset" : "resets"}`;
+  return `${numbers} numbers over one TCP connection: ${faults}, ${wrong} wrong lines, ${broken}.`;
+}
+
+function killsText({ kills }: DemoReport): string {
+  const killed = `${kills.length} ${kills.length === 1 ? "primary" : "primaries"} killed`;
+  const gaps = kills.map(({ gapMs }) => `${Math.round(gapMs)} ms`).join(", ");
+  return gaps === "" ? `${killed}.` : `${killed}, gaps: ${gaps}.`;
 }
