@@ -136,13 +136,13 @@ function findOwner(emulator: object, fraction: number): Record<string, unknown> 
   const made = [0x00, 0x22, 0x15, digit, digit, digit].join(":");
   const isMac = (value: unknown) =>
     value instanceof Uint8Array && value.length === 6 && value.join(":") === made;
-  let level: object[] = [emulator];
-  const seen = new Set<object>(level);
+  let level = [emulator].filter(isPlainPart);
+  const seen = new Set(level);
   for (let depth = 0; depth < macDepth; depth++) {
-    const next: object[] = [];
+    const next: typeof level = [];
     for (const owner of level) {
       for (const value of Object.values(owner)) {
-        if (isMac(value)) return owner as Record<string, unknown>;
+        if (isMac(value)) return owner;
         if (isPlainPart(value) && !seen.has(value)) {
           seen.add(value);
           next.push(value);
@@ -181,11 +181,11 @@ function checkCard(card: Record<string, unknown>): CardObject {
 function part(owner: Record<string, unknown>, name: string): Record<string, unknown> {
   const value = owner[name];
   assert(isPlainPart(value), `v86's card has no ${name}; ${notPinned}`);
-  return value as Record<string, unknown>;
+  return value;
 }
 
 /** Objects of v86's own; not its tables of thousands of ports, pages and bytes. */
-function isPlainPart(value: unknown): value is object {
+function isPlainPart(value: unknown): value is Record<string, unknown> {
   return (
     typeof value === "object" &&
     value !== null &&

@@ -147,9 +147,8 @@ function region(bytes: Uint8Array, at: number): Uint8Array | null {
   return bytes.subarray(address, address + length);
 }
 
-// SAFETY of the reads below: `isUsable` has compared both ends of the table and of each ring with
-// the memory's length.
 function u16(bytes: Uint8Array, at: number): number {
+  // SAFETY: `isUsable` has compared the table and both rings with the memory's length.
   return (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
 }
 
