@@ -25,5 +25,5 @@ export async function prepareNetwork(options: NetworkPreparation): Promise<Netwo
 }
 
 const notBuilt =
-  "the program gvproxy is not on the PATH and was not built yet; put gvproxy 0.8.6 or newer on the " +
-  "PATH, or build it once, with Go 1.25 or newer, by naming a port to --publish";
+  "the program gvproxy is not on the PATH and was not built yet; install it (Debian 13: apt-get " +
+  "install gvproxy), or build it once, with Go 1.25 or newer, by naming a port to --publish";

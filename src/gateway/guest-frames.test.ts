@@ -40,6 +40,7 @@ const cases: [string, Packet, boolean][] = [
   ["it, in a later piece", { piece: 0x0003, toPort: 1 }, true],
   ["it, in a packet that ends before its port", { bytes: 34 }, true],
   ["loopback", { to: [127, 0, 0, 1], protocol: udp }, true],
+  ["the address that gvproxy leads to loopback", { to: [192, 168, 127, 254], toPort: 22 }, true],
   ["loopback under another name", { to: [127, 255, 1, 1] }, true],
   ["the address that Linux takes for loopback", { to: [0, 0, 0, 0] }, true],
   ["the gateway's name service", { protocol: udp, toPort: 53 }, false],

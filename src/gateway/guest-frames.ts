@@ -2,16 +2,16 @@
  * Frames of the guest that must not reach gvproxy. It serves the interface by which ports are
  * published to its guests too, at port 80 of the gateway's address, and cannot be told not to: any
  * user of the guest could open ports, and make and remove sockets, on the computer that runs the
- * gateway. And it connects to the address that a packet names; that it drops those that mean "this
+ * gateway. It leads one address of the guest's network to the loopback of the computer that it runs
+ * on. And it connects to the address that a packet names; that it drops those that mean "this
  * computer" is not relied on.
  */
 
-/** The guest's network, as gvproxy is told. */
+/** The guest's network, as gvproxy makes it. */
 export const guestNetwork = {
-  subnet: "192.168.127.0/24",
   gatewayIp: "192.168.127.1",
   guestIp: "192.168.127.2",
-  /** gvproxy would lead this one to the loopback of the computer that it runs on. */
+  /** Leads to the loopback of the computer that runs gvproxy. */
   hostIp: "192.168.127.254",
 } as const;
 
@@ -22,14 +22,19 @@ const ipv4 = 0x0800;
 const tcp = 6;
 const controlPort = 80;
 const gatewayAddress = guestNetwork.gatewayIp.split(".").map(Number);
+const hostAddress = guestNetwork.hostIp.split(".").map(Number);
 
 /** Is this a frame that the network behind must not see? */
 export function isForbidden(frame: Uint8Array): boolean {
   if (frame.length < ipAt + ipHeaderBytesMin || u16(frame, etherTypeAt) !== ipv4) return false;
   const to = frame.subarray(ipAt + 16, ipAt + 20);
   if (to[0] === 0 || to[0] === 127) return true;
-  const toGateway = gatewayAddress.every((byte, i) => byte === to[i]);
-  return toGateway && frame[ipAt + 9] === tcp && mayBeControl(frame);
+  if (isSame(to, hostAddress)) return true;
+  return isSame(to, gatewayAddress) && frame[ipAt + 9] === tcp && mayBeControl(frame);
+}
+
+function isSame(address: Uint8Array, other: readonly number[]): boolean {
+  return other.every((byte, i) => byte === address[i]);
 }
 
 /** A piece of a packet need not show its port: pieces are refused. */

@@ -190,7 +190,7 @@ describe("the guest's user", () => {
     async () => {
       const bare = withoutGvproxy(sandbox);
       const up = sandbox.startWith(bare, "up", "--web", "off");
-      await up.says(/the guest has no network: the program gvproxy is not .* put gvproxy 0.8.6/);
+      await up.says(/the guest has no network: the program gvproxy is not .* install it/);
       await up.says(/is the primary/);
       expect((await sandbox.run("status")).out).toContain("\nnetwork: none\n");
 

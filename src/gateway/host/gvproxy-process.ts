@@ -1,6 +1,5 @@
 /** One life of gvproxy: a child process that takes and gives frames on its standard streams. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import type { Readable, Writable } from "node:stream";
@@ -9,7 +8,6 @@ import type { Logger } from "../../platform/logging.ts";
 import { networkMtu } from "../../shared/limits.ts";
 import type { NetworkPort } from "../gateway.ts";
 import { GatewayError } from "../gateway-error.ts";
-import { guestNetwork } from "../guest-frames.ts";
 import { SwitchFrameReader, switchFrame } from "../switch-frames.ts";
 import { isServing } from "./gvproxy-api.ts";
 import { GvproxyLog } from "./gvproxy-log.ts";
@@ -39,9 +37,8 @@ export class GvproxyProcess implements NetworkPort {
 
   constructor({ program, directory, life, logger, onFrames }: GvproxyProcessOptions) {
     this.socketPath = path.join(directory, `api-${life}.sock`);
-    const config = path.join(directory, `config-${life}.json`);
-    writeFileSync(config, JSON.stringify(configuration(this.socketPath)));
-    this.#child = spawn(program, ["-config", config], { stdio: ["pipe", "pipe", "pipe"] });
+    const stdio: ["pipe", "pipe", "pipe"] = ["pipe", "pipe", "pipe"];
+    this.#child = spawn(program, argumentsOf(this.socketPath), { stdio });
     this.#killWithUs = () => this.#child.kill("SIGKILL");
     process.once("exit", this.#killWithUs);
     const log = new GvproxyLog(logger);
@@ -108,22 +105,8 @@ export class GvproxyProcess implements NetworkPort {
   }
 }
 
-/** With a configuration of its own gvproxy opens no ports that nobody asked for. */
-function configuration(socketPath: string) {
-  const { subnet, gatewayIp, guestIp, hostIp } = guestNetwork;
-  return {
-    "log-level": "info",
-    services: `unix://${socketPath}`,
-    interfaces: { stdio: "accept" },
-    stack: {
-      mtu: networkMtu,
-      subnet,
-      gatewayIP: gatewayIp,
-      deviceIP: guestIp,
-      hostIP: hostIp,
-      // An empty table would be filled with the default: this address leads to the loopback of the
-      // computer. Translated to itself it is an address like any other.
-      nat: { [hostIp]: hostIp },
-    },
-  };
+/** Every version from 0.8.0 on knows these; -1: no port for ssh that nobody asked for. */
+function argumentsOf(socketPath: string): string[] {
+  const api = ["-listen", `unix://${socketPath}`];
+  return [...api, "-listen-stdio", "accept", "-ssh-port", "-1", "-mtu", String(networkMtu)];
 }

@@ -2,7 +2,7 @@
  * Where gvproxy is, the program behind the gateway: named by LOCKSTEP_GVPROXY, on the PATH, in the
  * cache, or built once with Go from what gvproxy/go.mod and go.sum in this project pin.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { constants, rmSync } from "node:fs";
 import { access, mkdir, mkdtemp, readFile, rename } from "node:fs/promises";
@@ -16,14 +16,13 @@ const sourceDirectory = fileURLToPath(new URL("../../../gvproxy/", import.meta.u
 const packageName = "github.com/containers/gvisor-tap-vsock/cmd/gvproxy";
 /** Built in 25 to 60 s where the modules are there already. */
 const buildTimeoutMs = 900_000;
-const helpTimeoutMs = 10_000;
 
 /** The path of a gvproxy that works here, built if need be. @throws GatewayError */
 export async function findGvproxy(onProgress: (text: string) => void): Promise<string> {
   const found = await findBuiltGvproxy();
   if (found !== null) return found;
   const go = await findOnPath("go");
-  if (go === null) throw new GatewayError("no gvproxy", missing(await findOnPath("gvproxy")));
+  if (go === null) throw new GatewayError("no gvproxy", missing);
   onProgress("building gvproxy, the program behind the guest's network; this is done once");
   const cached = await cachedProgram();
   await build(go, cached);
@@ -35,7 +34,7 @@ export async function findBuiltGvproxy(): Promise<string | null> {
   const named = process.env["LOCKSTEP_GVPROXY"];
   if (named !== undefined && named !== "") return await requireProgram(named);
   const onPath = await findOnPath("gvproxy");
-  if (onPath !== null && takesConfiguration(onPath)) return onPath;
+  if (onPath !== null) return onPath;
   const cached = await cachedProgram();
   return (await isProgram(cached)) ? cached : null;
 }
@@ -44,13 +43,9 @@ async function cachedProgram(): Promise<string> {
   return path.join(cacheDirectory(), "gvproxy", await buildKey(), "gvproxy");
 }
 
-function missing(onPath: string | null): string {
-  const found = onPath === null ? "there is no gvproxy on the PATH" : `${onPath} is too old`;
-  return (
-    `the guest's network needs the program gvproxy, and ${found}; install Go 1.25 or newer and it ` +
-    "is built on the first use, or put gvproxy 0.8.6 or newer on the PATH"
-  );
-}
+const missing =
+  "the guest's network needs the program gvproxy, and it is not on the PATH; install it (Debian 13: " +
+  "apt-get install gvproxy), or install Go 1.25 or newer, with which it is built on the first use";
 
 async function requireProgram(file: string): Promise<string> {
   if (await isProgram(file)) return path.resolve(file);
@@ -76,15 +71,6 @@ async function isProgram(file: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Before 0.8.6 it could not be told to leave the computer's loopback and port 2222 alone. */
-function takesConfiguration(program: string): boolean {
-  const { stdout, stderr } = spawnSync(program, ["-help"], {
-    encoding: "utf8",
-    timeout: helpTimeoutMs,
-  });
-  return /^\s*-config\b/m.test(`${stdout}${stderr}`);
 }
 
 /** Everything that determines the result. */
@@ -132,6 +118,6 @@ async function runGo(go: string, args: readonly string[]): Promise<void> {
   if (how === null) return;
   throw new GatewayError(
     "no gvproxy",
-    `gvproxy cannot be built in ${sourceDirectory}: ${how}; put gvproxy 0.8.6 or newer on the PATH`,
+    `gvproxy cannot be built in ${sourceDirectory}: ${how}; install gvproxy instead (Debian 13: apt-get install gvproxy)`,
   );
 }
