@@ -103,7 +103,7 @@ function drawFault(random: Random, kind: Kind, nodes: readonly Node[], atMs: num
     case "network gone":
       return { atMs, kind, deaf: random() < 0.4, forMs };
     case "flood":
-      return { atMs, kind, frames: 1 + below(random, 300), bytes: pick(random, [60, 200, 400]) };
+      return { atMs, kind, frames: drawFlood(random), bytes: pick(random, [60, 200, 400]) };
     case "old reading":
       return { atMs, kind, epochs: 1 + below(random, 3) };
     case "partition":
@@ -115,4 +115,9 @@ function drawFault(random: Random, kind: Kind, nodes: readonly Node[], atMs: num
     case "corrupt":
       return { atMs, kind, from, to };
   }
+}
+
+/** Mostly some dozens; a few are more than a gateway keeps. */
+function drawFlood(random: Random): number {
+  return Math.ceil(1_400 * random() ** 4);
 }

@@ -40,6 +40,8 @@ function detailOf(input: PairInput): string {
       return input.message.kind;
     case "executor":
       return input.event.kind;
+    case "guestInput":
+      return input.input.kind;
     case "answer":
       return `${input.request.kind} ${input.outcome.kind}`;
     default:

@@ -18,10 +18,13 @@ interface Gateway {
   last: number | null;
   /** The newest epoch that it has let in, or that the record had when it started. */
   epoch: Epoch;
+  /** It has dropped frames. */
+  mayMiss: boolean;
 }
 
 type Claimed = SimEvent & { readonly kind: "claimed" };
 type Attached = SimEvent & { readonly kind: "attached" };
+type Lost = SimEvent & { readonly kind: "lost" };
 type Left = SimEvent & { readonly kind: "left" };
 
 export class FramesOutChecker implements Checker {
@@ -34,7 +37,7 @@ export class FramesOutChecker implements Checker {
   /** The first entry that a process had after it was put together from a snapshot. */
   readonly #joined = new Map<Nonce, StepIndex>();
   #newest: Epoch = -1;
-  /** Somebody has dropped frames: from now on some may be missing. */
+  /** A runner has dropped frames: from now on some may be missing. */
   #mayMiss = false;
 
   constructor(tree: LogTree, survivor: Survivor) {
@@ -54,7 +57,7 @@ export class FramesOutChecker implements Checker {
         this.#joined.set(event.process, event.first);
         return;
       case "gatewayStarted":
-        this.#gateways.set(event.process, { last: null, epoch: this.#newest });
+        this.#gateways.set(event.process, { last: null, epoch: this.#newest, mayMiss: false });
         return;
       case "misled":
         this.#gateway(event.process).epoch = event.epoch;
@@ -66,7 +69,7 @@ export class FramesOutChecker implements Checker {
         this.#attached(event);
         return;
       case "lost":
-        this.#mayMiss ||= event.egress > 0;
+        this.#lost(event);
         return;
       case "left":
         this.#left(event);
@@ -95,6 +98,13 @@ export class FramesOutChecker implements Checker {
   #claimed({ process, epoch, known }: Claimed): void {
     this.#mustOwn(process, epoch, "says to the gateway that it lives");
     this.#mustOwn(process, known, "says to the gateway that it lives, and knows that it does not:");
+  }
+
+  #lost({ process, egress }: Lost): void {
+    if (egress === 0) return;
+    const gateway = this.#gateways.get(process);
+    if (gateway === undefined) this.#mayMiss = true;
+    else gateway.mayMiss = true;
   }
 
   #attached({ process, runner, epoch }: Attached): void {
@@ -132,10 +142,10 @@ export class FramesOutChecker implements Checker {
     this.#seen.set(sent.number, line);
   }
 
-  #mustContinue(process: string, { last }: Gateway, number: number, runner: Nonce): void {
+  #mustContinue(process: string, { last, mayMiss }: Gateway, number: number, runner: Nonce): void {
     if (last === null) return;
     if (number <= last) wrong(`${process} let out frame ${number} after frame ${last}`);
-    if (number === last + 1 || this.#mayMiss) return;
+    if (number === last + 1 || mayMiss || this.#mayMiss) return;
     // Frames that left a primary that was alone, and were on their way when it died, are nobody's.
     if (number === this.#sentBefore(runner)) return;
     wrong(`${process} let out frame ${number} after frame ${last}, and nobody dropped any`);

@@ -8,9 +8,11 @@ import { Session } from "node:inspector/promises";
 import { stripTypeScriptTypes } from "node:module";
 import { fileURLToPath } from "node:url";
 
-/** What the simulator runs of the product, and what of it is a core. */
-const cores =
-  /\/src\/(vm-runner\/(failover|output-rule|logging-channel|replay|console)|storage-arbiter\/record|cli\/console|shared)\//;
+/** What the simulator runs of the product, and what of it is a core: all in some folders. */
+const coreFolders =
+  /\/src\/(vm-runner\/(failover|output-rule|logging-channel|replay|console|network)|storage-arbiter\/record|cli\/console|shared)\//;
+/** And what is directly in this one. */
+const gatewayCores = /\/src\/gateway\/[^/]+$/;
 
 export interface FileCoverage {
   readonly file: string;
@@ -30,7 +32,9 @@ export async function withCoverage<T>(
   const { result: scripts } = await session.post("Profiler.takePreciseCoverage");
   session.disconnect();
   const files = scripts
-    .filter(({ url }) => url.startsWith("file:") && cores.test(url))
+    .filter(
+      ({ url }) => url.startsWith("file:") && (coreFolders.test(url) || gatewayCores.test(url)),
+    )
     .map(({ url, functions }) => {
       const ranges = functions.flatMap((f) => f.ranges);
       return coverageOf(fileURLToPath(url), readFileSync(fileURLToPath(url), "utf8"), ranges);
