@@ -144,7 +144,7 @@ export class NetworkDevice {
 
   /** After a step: what the guest has sent, if anything. */
   takeOutput(): EgressOutput | null {
-    const frames = this.#frames;
+    const frames = inOneBuffer(this.#frames, this.#framesBytes);
     const first = this.#sent;
     this.#frames = [];
     this.#framesBytes = 0;
@@ -222,6 +222,17 @@ export class NetworkDevice {
 
 function isFrame(frame: Uint8Array): boolean {
   return frame.length >= frameBytesMin && frame.length <= frameBytesMax;
+}
+
+/** Copies that lie in one buffer without gaps: it goes to another thread as it is, and quickly. */
+function inOneBuffer(frames: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  const all = new Uint8Array(bytes);
+  let at = 0;
+  return frames.map((frame) => {
+    all.set(frame, at);
+    at += frame.length;
+    return all.subarray(at - frame.length, at);
+  });
 }
 
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
