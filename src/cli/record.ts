@@ -28,7 +28,11 @@ export function recordCommand(): Command {
   return new Command("record")
     .description("run one guest and keep its log, to be replayed with `lockstep replay`")
     .requiredOption("--log <file>", "where to write the log; replaced if it is there")
-    .option("--guest <guest>", '"default", "tiny" or a directory with a guest.json', "default")
+    .option(
+      "--guest <guest>",
+      '"default", "servers", "tiny" or a directory with a guest.json',
+      "default",
+    )
     .option("--memory <MiB>", "guest memory", parseMemory, 128)
     .option("--for <duration>", 'stop after so long, such as "30s"', parseDuration)
     .option("--input <file>", "type what is in this file, instead of what comes on stdin")

@@ -30,7 +30,11 @@ export function runnerCommand(): Command {
     .description("run one half of a fault-tolerant pair")
     .requiredOption("--vm <id>", "the VM's unique id", parseVm)
     .option("--name <name>", "what the pair is called", "default")
-    .option("--guest <guest>", 'what to run: "default", "tiny" or a directory', "default")
+    .option(
+      "--guest <guest>",
+      'what to run: "default", "servers", "tiny" or a directory',
+      "default",
+    )
     .option("--memory <MiB>", "memory of the guest", parseMemory, 128)
     .requiredOption("--listen <host:port>", "where this half listens (TCP and UDP)", parseAddress)
     .requiredOption("--peer <host:port>", "where the other half listens", parseAddress)

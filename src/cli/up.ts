@@ -41,7 +41,11 @@ export function upCommand(): Command {
   return new Command("up")
     .description("run a VM as a fault-tolerant pair on this computer")
     .option("--name <name>", "what the pair is called", "default")
-    .option("--guest <guest>", 'what to run: "default", "tiny" or a directory', "default")
+    .option(
+      "--guest <guest>",
+      'what to run: "default", "servers", "tiny" or a directory',
+      "default",
+    )
     .option("--memory <MiB>", "memory of the guest", parseMemory, 128)
     .option("--publish <spec>", publishHelp, parsePublish, [])
     .option("--network <network>", networkHelp, parseNetwork, "auto")

@@ -27,7 +27,7 @@ import { startHeartbeats } from "./wire/heartbeats.ts";
 export interface RunnerOptions {
   readonly vm: string;
   readonly name: string;
-  /** "default", "tiny" or a directory with a guest.json. */
+  /** "default", "servers", "tiny" or a directory with a guest.json. */
   readonly guest: string;
   readonly memoryMiB: number;
   readonly listen: Address;

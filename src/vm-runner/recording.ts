@@ -10,7 +10,7 @@ import type { ExecutorEvent, RunnerOutput } from "./replay/executor-protocol.ts"
 import type { LogInput, StepIndex } from "./replay/log-entry.ts";
 
 export interface RecordingOptions {
-  /** "default", "tiny" or a directory. */
+  /** "default", "servers", "tiny" or a directory. */
   readonly guest: string;
   readonly memoryMiB: number;
   readonly log: string;

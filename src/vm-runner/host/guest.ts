@@ -25,7 +25,7 @@ export interface ResolvedGuest extends ResolvedMachine {
 }
 
 /**
- * Finds and reads the guest. `name`: "default", "tiny" or a directory with a guest.json.
+ * Finds and reads the guest. `name`: "default", "servers", "tiny" or a directory with a guest.json.
  * @throws GuestError, MachineSpecError
  */
 async function describeMachine(name: string, memoryMiB: number): Promise<DescribedMachine> {
