@@ -30,6 +30,7 @@ import type {
 } from "../../../src/vm-runner/replay/log-entry.ts";
 import type { Chain, ExecutedStep } from "../events.ts";
 import type { GuestShape } from "../scenario.ts";
+import { burstPiece } from "./burst.ts";
 import { hashCard, ringFrames, sendFrames, takeFrames } from "./card.ts";
 import { echoLine, hashEcho } from "./echoes.ts";
 import { encodeFrame } from "./frames.ts";
@@ -62,9 +63,6 @@ const defaults: MachineOptions = {
   burstBytes: 8_192,
   timersPerFrames: 0,
 };
-/** The console prints at most this much of a burst in one step. */
-const burstPieceBytes = 4_096;
-const burstRowBytes = 64;
 const computingSteps = 40;
 /** Timers from one printed line to the next. */
 const timersPerLine = 5;
@@ -280,11 +278,9 @@ export class SimulatedMachine implements Machine {
   #burst(): string {
     const state = this.#state;
     if (state.burstLeft === 0) return "";
-    const size = Math.min(state.burstLeft, burstPieceBytes);
-    const row = `burst ${state.burstLeft} ${this.#warmth.bits.toString(16)}`;
-    state.burstLeft -= size;
-    const rows = `${row.padEnd(burstRowBytes - 1, ".")}\n`.repeat(Math.ceil(size / burstRowBytes));
-    return `${rows.slice(0, size - 1)}\n`;
+    const piece = burstPiece(state.burstLeft, this.#warmth.bits);
+    state.burstLeft -= piece.length;
+    return piece;
   }
 
   /** Whether the timer came due; then the next one is set. */

@@ -5,8 +5,8 @@ import type { Happening } from "../events.ts";
 
 /** What the entries may add by which the recorder is ahead when it hears that the log is full. */
 const overshootBytes = 4 * 1024;
-/** The same of entries that a flood of frames has filled: a few of `ringFrames` frames each. */
-const floodBytes = 32 * 1024;
+/** The same of entries that a flood of frames has filled: some ten, of `ringFrames` frames each. */
+const floodBytes = 64 * 1024;
 
 /** Entries that waited during a transfer, which has a bound of another kind. */
 const inTransfer = "entries in transfer";
