@@ -65,6 +65,16 @@ export class ByteWriter {
     this.#length += value.length;
   }
 
+  /** A view of everything written so far; writing more may leave it behind. */
+  get written(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Room for so many bytes more, made in one go. */
+  reserve(more: number): void {
+    this.#grow(more);
+  }
+
   /** A copy of everything written, with a buffer of its own that may be transferred. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);

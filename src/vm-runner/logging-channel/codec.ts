@@ -34,8 +34,11 @@ export const windowCheckInterval = 64;
 export const entryInputsMax = 16;
 /** What a batch has before its entries, at the most. */
 const headBytesMax = 64;
-/** Tag, gateway and numbers, then each frame with its length. */
-const ingressBytesMax = 32 + ingressPerEntryBytesMax + 2 * ingressPerEntryFramesMax;
+/** Tag, gateway and numbers; then each frame with its length. */
+const ingressHeadBytesMax = 32;
+const frameLengthBytesMax = 2;
+const ingressBytesMax =
+  ingressHeadBytesMax + ingressPerEntryBytesMax + frameLengthBytesMax * ingressPerEntryFramesMax;
 /** What one entry may take in a batch; a batch is closed while there is room for one more. */
 const entryBytesMax = ingressBytesMax + 8 * 1024;
 /** Bytes in one console input of an entry. */
@@ -128,25 +131,24 @@ export class BatchEncoder {
 
   finish(): Batch {
     assert(this.#count > 0, "a batch that is no sign of life has an entry");
-    const payload = new ByteWriter(this.#entries.length + 64);
-    payload.varint(this.#first);
-    payload.varint(this.#count);
-    payload.varint(this.#firstTimeUs);
-    payload.u32(this.#checks.all);
-    payload.bytes(this.#checks.folded);
-    payload.bytes(this.#entries.finish());
-    const bytes = frame(payload.finish());
+    const head = new ByteWriter(headBytesMax);
+    head.varint(this.#first);
+    head.varint(this.#count);
+    head.varint(this.#firstTimeUs);
+    head.u32(this.#checks.all);
+    head.bytes(this.#checks.folded);
+    const bytes = frame(head.written, this.#entries.written);
     return { first: this.#first, count: this.#count, timeUs: this.#timeUs, bytes };
   }
 }
 
 /** A batch without entries: `next` is the entry that the recorder will write next. */
 export function signOfLife(next: StepIndex, timeUs: VirtualUs): Batch {
-  const payload = new ByteWriter(16);
-  payload.varint(next);
-  payload.varint(0);
-  payload.varint(timeUs);
-  return { first: next, count: 0, timeUs, bytes: frame(payload.finish()) };
+  const head = new ByteWriter(headBytesMax);
+  head.varint(next);
+  head.varint(0);
+  head.varint(timeUs);
+  return { first: next, count: 0, timeUs, bytes: frame(head.written, new Uint8Array()) };
 }
 
 /** Whether the entry carries the checksum of a memory window. */
@@ -297,7 +299,7 @@ function readFrame(reader: ByteReader): Uint8Array {
     const expected = `expected ${frameBytesMin} to ${frameBytesMax}`;
     throw new CodecError("length", `a frame has ${length} bytes; ${expected}`);
   }
-  return reader.bytes(length);
+  return reader.view(length);
 }
 
 function bytesOf(frames: readonly Uint8Array[]): number {
@@ -343,6 +345,7 @@ function writeIngress(writer: ByteWriter, { gateway, first, frames }: IngressInp
   const bytes = bytesOf(frames);
   assert(count > 0 && count <= ingressPerEntryFramesMax, `${count} frames in one input`);
   assert(bytes <= ingressPerEntryBytesMax, `${bytes} bytes of frames in one input`);
+  writer.reserve(ingressHeadBytesMax + bytes + frameLengthBytesMax * count);
   writer.u32(gateway);
   writer.varint(first);
   writer.varint(count);
@@ -354,13 +357,18 @@ function writeIngress(writer: ByteWriter, { gateway, first, frames }: IngressInp
   }
 }
 
-function frame(payload: Uint8Array): Uint8Array<ArrayBuffer> {
-  assert(payload.length <= batchBytesMax, `a batch of ${payload.length} bytes`);
-  const writer = new ByteWriter(frameHeaderBytes + payload.length);
-  writer.u32(payload.length);
-  writer.u32(crc32c(payload));
-  writer.bytes(payload);
-  return writer.finish();
+/** Both go into the frame as they are: batches are long, and every copy is the guest's time. */
+function frame(head: Uint8Array, entries: Uint8Array): Uint8Array<ArrayBuffer> {
+  const length = head.length + entries.length;
+  assert(length <= batchBytesMax, `a batch of ${length} bytes`);
+  const bytes = new Uint8Array(frameHeaderBytes + length);
+  bytes.set(head, frameHeaderBytes);
+  bytes.set(entries, frameHeaderBytes + head.length);
+  const header = new ByteWriter(frameHeaderBytes);
+  header.u32(length);
+  header.u32(crc32c(bytes.subarray(frameHeaderBytes)));
+  bytes.set(header.written);
+  return bytes;
 }
 
 /** Runs a decoder and gives its errors the codec's name. */

@@ -82,9 +82,12 @@ export class NetworkDevice {
   #checksum = 0;
   /** The driver has notified, and was not served completely. */
   #isTransmitting = false;
-  /** What the guest has sent in the running step, and how many chains that took. */
-  #frames: Uint8Array[] = [];
+  /** Frames are put together here; no part of the state. */
+  readonly #scratch = new Uint8Array(headerBytes + frameBytesMax);
+  /** What the guest has sent in the running step, frame after frame, and how many chains that took. */
+  readonly #frames = new Uint8Array(egressPerStepBytesMax + frameBytesMax);
   #framesBytes = 0;
+  #lengths: number[] = [];
   #chains = 0;
 
   /** CRC32C of everything ever sent. */
@@ -142,19 +145,27 @@ export class NetworkDevice {
     if (taken > 0 && wantsInterrupt(queue, memory)) card.interrupt();
   }
 
-  /** After a step: what the guest has sent, if anything. */
+  /**
+   * After a step: what the guest has sent, if anything. The frames are parts of one buffer, which
+   * goes to another thread as it is.
+   */
   takeOutput(): EgressOutput | null {
-    const frames = inOneBuffer(this.#frames, this.#framesBytes);
-    const first = this.#sent;
-    this.#frames = [];
+    const lengths = this.#lengths;
+    const all = this.#frames.slice(0, this.#framesBytes);
+    this.#lengths = [];
     this.#framesBytes = 0;
     this.#chains = 0;
-    if (frames.length === 0) return null;
+    if (lengths.length === 0) return null;
+    let end = 0;
+    const frames = lengths.map((length) => {
+      const frame = all.subarray(end, end + length);
+      end += length;
+      this.#checksum = crc32c(Uint8Array.of(length & 0xff, length >> 8), this.#checksum);
+      this.#checksum = crc32c(frame, this.#checksum);
+      return frame;
+    });
+    const first = this.#sent;
     this.#sent += frames.length;
-    for (const frame of frames) {
-      const length = Uint8Array.of(frame.length & 0xff, frame.length >> 8);
-      this.#checksum = crc32c(frame, crc32c(length, this.#checksum));
-    }
     return { kind: "egress", first, frames };
   }
 
@@ -196,48 +207,33 @@ export class NetworkDevice {
     const { receive: queue, memory } = card;
     const given = Math.min(frames.length, this.room(card));
     this.counters.withoutBuffer += frames.length - given;
-    const header = receiveHeader(card.acceptedFeatures);
+    this.#scratch.set(receiveHeader(card.acceptedFeatures));
     for (const frame of frames.slice(0, given)) {
       const { head, writable } = takeChain(queue, memory);
-      const fits = bytesIn(writable) >= headerBytes + frame.length;
-      if (fits) scatter(memory, writable, concat(header, frame));
+      const bytes = headerBytes + frame.length;
+      const fits = bytesIn(writable) >= bytes;
+      this.#scratch.set(frame, headerBytes);
+      if (fits) scatter(memory, writable, this.#scratch.subarray(0, bytes));
       else this.counters.withoutBuffer++;
-      returnChain(queue, memory, head, fits ? headerBytes + frame.length : 0);
+      returnChain(queue, memory, head, fits ? bytes : 0);
     }
     if (given > 0 && wantsInterrupt(queue, memory)) card.interrupt();
   }
 
   #send(buffers: readonly Uint8Array[]): void {
-    const isBounded = bytesIn(buffers) <= headerBytes + frameBytesMax;
-    const frame = isBounded ? sentFrame(gather(buffers)) : null;
+    const isBounded = bytesIn(buffers) <= this.#scratch.length;
+    const frame = isBounded ? sentFrame(gather(buffers, this.#scratch)) : null;
     if (frame === null || !isFrame(frame)) {
       this.counters.malformedEgress++;
       return;
     }
     this.#address = learnAddress(this.#address, frame);
-    this.#frames.push(frame);
+    this.#frames.set(frame, this.#framesBytes);
     this.#framesBytes += frame.length;
+    this.#lengths.push(frame.length);
   }
 }
 
 function isFrame(frame: Uint8Array): boolean {
   return frame.length >= frameBytesMin && frame.length <= frameBytesMax;
-}
-
-/** Copies that lie in one buffer without gaps: it goes to another thread as it is, and quickly. */
-function inOneBuffer(frames: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
-  const all = new Uint8Array(bytes);
-  let at = 0;
-  return frames.map((frame) => {
-    all.set(frame, at);
-    at += frame.length;
-    return all.subarray(at - frame.length, at);
-  });
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

@@ -82,15 +82,14 @@ export function bytesIn(buffers: readonly Uint8Array[]): number {
   return buffers.reduce((total, buffer) => total + buffer.length, 0);
 }
 
-/** A copy of all that the buffers hold. */
-export function gather(buffers: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(bytesIn(buffers));
+/** A copy of all that the buffers hold, at the beginning of `target`, where it must fit. */
+export function gather(buffers: readonly Uint8Array[], target: Uint8Array): Uint8Array {
   let at = 0;
   for (const buffer of buffers) {
-    all.set(buffer, at);
+    target.set(buffer, at);
     at += buffer.length;
   }
-  return all;
+  return target.subarray(0, at);
 }
 
 /** Writes `content`, which must fit, over the buffers. */
