@@ -16,7 +16,7 @@ import {
 } from "./scenario.ts";
 import { below, pick, type Random, randomOf } from "./world/random.ts";
 
-/** Pastes, a deleted record and the guest's network are drawn on their own. */
+/** Pastes, a deleted record, a late pair and the guest's network are drawn on their own. */
 type OutsideKind = "gateway crash" | "gateway freeze" | "network gone" | "flood" | "old reading";
 type Kind = Exclude<Fault["kind"], OutsideKind | "paste" | "record gone">;
 type Paste = Extract<Body, { readonly kind: "paste" }>;
@@ -28,6 +28,8 @@ const settledMs = 250;
 const pasteShare = 0.025;
 /** Of all seeds. */
 const recordGoneShare = 0.04;
+/** Of all seeds. */
+const latePairShare = 0.025;
 
 export function scenarioOf(seed: number, shape: Shape = "full"): Scenario {
   return shape === "short" ? shortScenario(seed) : fullScenario(seed);
@@ -75,6 +77,7 @@ function fullScenario(seed: number): Scenario {
     faults.push({ ...body, atMs: Math.min(atMs, faultyMs) } as Fault);
   }
   faults.push(...drawRecordGone(seed, faults, faultyMs));
+  faults.push(...drawLatePair(seed, nodes, faultyMs));
   faults.push(...pastes);
   const { outside, timersPerFrames, ...more } = drawOutside(seed, nodes, faults, faultyMs);
   faults.push(...more.faults);
@@ -254,6 +257,22 @@ function drawRecordGone(
   const soon = random() < 0.5;
   const atMs = soon ? pick(random, others).atMs + 400 * random() : faultyMs * random();
   return [{ kind: "record gone", atMs: Math.min(atMs, faultyMs) }];
+}
+
+/**
+ * The first request to pair lands when its asker has given it up; meanwhile one of the two stands
+ * still, so that it is not asked again at once.
+ */
+function drawLatePair(seed: number, nodes: readonly Node[], faultyMs: number): readonly Fault[] {
+  const random = randomOf(seed, "late pair");
+  if (random() >= latePairShare) return [];
+  const atMs = Math.min(80 + 100 * random(), faultyMs);
+  const freezeMs = Math.min(atMs + 700 * random(), faultyMs);
+  const freeze = { kind: "freeze", node: pick(random, nodes) } as const;
+  return [
+    { kind: "request trouble", fate: "late", atMs },
+    { ...freeze, atMs: freezeMs, forMs: 1_200 + 1_000 * random() },
+  ];
 }
 
 /** Rare, since thousands of entries come of it. */

@@ -17,7 +17,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["frames out"],
-    seedsMax: 2_000,
+    seedsMax: 100,
   },
   {
     name: "a fresh gateway lets in whoever comes first",
@@ -31,7 +31,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["frames out"],
-    seedsMax: 2_000,
+    seedsMax: 200,
   },
   {
     name: "frames of a runner that was not let in go through",
@@ -67,7 +67,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["frames out"],
-    seedsMax: 2_000,
+    seedsMax: 50,
   },
   {
     name: "the guest's frames leave without waiting for the acknowledgement",
@@ -80,7 +80,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["output rule", "frames out"],
-    seedsMax: 2_000,
+    seedsMax: 50,
   },
   {
     name: "the gateway is told of frames before their entry is acknowledged",
@@ -93,7 +93,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["output rule", "frames in"],
-    seedsMax: 2_000,
+    seedsMax: 100,
   },
   {
     name: "a new primary does not send what the gateway has not got",
@@ -106,7 +106,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["frames out"],
-    seedsMax: 2_000,
+    seedsMax: 50,
   },
   {
     name: "a backup does not keep the frames that it executes",
@@ -119,7 +119,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["frames out"],
-    seedsMax: 2_000,
+    seedsMax: 50,
   },
   {
     name: "the gateway forgets frames when it has sent them",
@@ -133,7 +133,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["frames in"],
-    seedsMax: 2_000,
+    seedsMax: 100,
   },
   {
     name: "the next runner is not sent what the last one was",
@@ -146,7 +146,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["frames in"],
-    seedsMax: 2_000,
+    seedsMax: 100,
   },
   {
     name: "a frame that is sent again is given to the guest again",
@@ -164,7 +164,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["frames in", "fail-stop"],
-    seedsMax: 2_000,
+    seedsMax: 50,
   },
   {
     name: "an acceptance is told to whatever gateway there is",
@@ -182,7 +182,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["frames in"],
-    seedsMax: 2_000,
+    seedsMax: 500,
   },
   {
     name: "the guest's frames are held without a bound",
@@ -195,7 +195,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["bounds"],
-    seedsMax: 2_000,
+    seedsMax: 50,
   },
   {
     name: "the gateway keeps frames for the guest without a bound",
@@ -213,7 +213,7 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["bounds"],
-    seedsMax: 2_000,
+    seedsMax: 100,
   },
   {
     name: "a superseded primary says on that the guest lives in it",
@@ -226,6 +226,6 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["frames out"],
-    seedsMax: 2_000,
+    seedsMax: 100,
   },
 ];
