@@ -14,7 +14,7 @@ export interface Used {
   readonly written: number;
 }
 
-export const memoryBytes = 1 << 16;
+export const memoryBytes = 1 << 18;
 const buffersStart = 0x4000;
 const ringBytes = 0x1000;
 const isWritable = 2;

@@ -29,7 +29,7 @@ export interface HostFacts {
 }
 
 /** Grows when the machine is wired differently: options of v86, clock, devices of ours. */
-const machineVersion = 3;
+const machineVersion = 4;
 
 /** Options of Node that change no result of a computation. */
 const harmlessOptions =

@@ -141,7 +141,7 @@ function ingress(count: number, bytes: number): LogInput {
   return { kind: "ingress", gateway: 0xffff_ffff, first: 2 ** 40, frames };
 }
 
-test.each([1, 2, 10, Math.floor(ingressPerEntryBytesMax / frameBytesMax)])(
+test.each([1, 2, Math.floor(ingressPerEntryBytesMax / frameBytesMax)])(
   "%i full frames cost the log less than a twentieth more than their bytes, in a batch of their own",
   (count) => {
     // A year of a busy guest; with a window, and no other entry to share the head with.
@@ -174,7 +174,11 @@ test.each<[string, LogInput, string]>([
   ["no frames", { kind: "ingress", gateway: 1, first: 0, frames: [] }, "0 frames"],
   ["too many frames", ingress(ingressPerEntryFramesMax + 1, 60), "65 frames"],
   ["too many bytes", ingress(44, 1_518), "66792 bytes of frames"],
-  ["a frame that is too long", ingress(1, frameBytesMax + 1), "a frame of 1519 bytes"],
+  [
+    "a frame that is too long",
+    ingress(1, frameBytesMax + 1),
+    `a frame of ${frameBytesMax + 1} bytes`,
+  ],
   ["a frame that is too short", ingress(1, 13), "a frame of 13 bytes"],
 ])("an entry with %s is not written", (_, input, message) => {
   expect(() => encode([{ index: 1, timeUs: 5, inputs: [input] }])).toThrow(message);

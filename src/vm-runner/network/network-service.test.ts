@@ -257,8 +257,8 @@ test("bytes that wait to be accepted have a bound of their own", () => {
   const { service, hear } = newAttached();
   let first = 0;
   while (service.counters.ingressDropped === 0) {
-    hear({ kind: "ingress", ...run(first, 50, frameBytesMax) });
-    first += 50;
+    hear({ kind: "ingress", ...run(first, 20, frameBytesMax) });
+    first += 20;
   }
   expect(service.counters.ingressFrames).toBe(Math.floor((1024 * 1024) / frameBytesMax));
 });
