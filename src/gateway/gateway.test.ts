@@ -234,6 +234,14 @@ describe("frames for the guest", () => {
     expect(gateway.inFlight).toEqual({ frames: 1, bytes: 20 });
   });
 
+  test("that came together go on in one message", () => {
+    const a = attached("a", 1);
+    gateway.onFrames([frame(1), new Uint8Array(1), frame(2)], 0);
+    const frames = [frame(1), frame(2)];
+    expect(a.messages.at(-1)).toEqual({ kind: "ingress", first: 0, frames });
+    expect(gateway.counters).toMatchObject({ ingressFrames: 2, malformed: 1 });
+  });
+
   test("beyond the bound are dropped, the newest first, until some are confirmed", () => {
     const a = attached("a", 1);
     for (let i = 0; i < ingressInFlightFramesMax + 3; i++) take(i % 256);
@@ -247,8 +255,8 @@ describe("frames for the guest", () => {
   });
 
   test("that waited too long are forgotten, and not sent to the next one", () => {
-    gateway.onFrame(frame(1), 0);
-    gateway.onFrame(frame(2), 10);
+    gateway.onFrames([frame(1)], 0);
+    gateway.onFrames([frame(2)], 10);
     gateway.tick(ingressAgeMsMax + 5);
     expect(gateway.counters.ingressExpired).toBe(1);
     expect(attached("a", 1).given).toEqual([[1, 2]]);
@@ -256,7 +264,7 @@ describe("frames for the guest", () => {
 
   test("fill messages up to their bound, and not beyond it", () => {
     const count = Math.floor(ingressInFlightBytesMax / frameBytesMax);
-    for (let i = 0; i < count; i++) gateway.onFrame(new Uint8Array(frameBytesMax), 0);
+    for (let i = 0; i < count; i++) gateway.onFrames([new Uint8Array(frameBytesMax)], 0);
     const a = attached("a", 1);
     expect(a.given).toHaveLength(count);
     expect(Math.max(...a.sizes)).toBeLessThanOrEqual(gatewayMessageBytesMax);
@@ -280,7 +288,7 @@ describe("frames for the guest", () => {
 
 test.each([[0], [13], [frameBytesMax + 1]])("a frame of %d bytes is malformed", (bytes) => {
   const a = attached("a", 1);
-  gateway.onFrame(new Uint8Array(bytes), 0);
+  gateway.onFrames([new Uint8Array(bytes)], 0);
   expect([a.given, gateway.counters.malformed]).toEqual([[], 1]);
 });
 
@@ -317,5 +325,5 @@ function attached(nonce: string, epoch: number): FakeRunner {
 }
 
 function take(...marks: number[]): void {
-  for (const mark of marks) gateway.onFrame(frame(mark), 0);
+  for (const mark of marks) gateway.onFrames([frame(mark)], 0);
 }

@@ -215,8 +215,20 @@ export class Gateway {
     this.#reading = false;
   }
 
-  /** A frame from the network, for the guest. */
-  onFrame(frame: Uint8Array, nowMs: number): void {
+  /** Frames from the network, for the guest; those that came together go on in one message. */
+  onFrames(frames: readonly Uint8Array[], nowMs: number): void {
+    for (const frame of frames) this.#keep(frame, nowMs);
+    this.#sendIngress();
+  }
+
+  /** Every so often: asks again for the record, forgets frames that are too old. */
+  tick(nowMs: number): void {
+    if (this.#newest === null) this.#readRecord();
+    this.#counters.ingressExpired += this.#ingress.forgetOld(nowMs);
+    this.#sendIngress();
+  }
+
+  #keep(frame: Uint8Array, nowMs: number): void {
     if (!isFrame(frame)) {
       this.#counters.malformed++;
       return;
@@ -227,14 +239,6 @@ export class Gateway {
     }
     this.#counters.ingressFrames++;
     this.#counters.ingressBytes += frame.length;
-    this.#sendIngress();
-  }
-
-  /** Every so often: asks again for the record, forgets frames that are too old. */
-  tick(nowMs: number): void {
-    if (this.#newest === null) this.#readRecord();
-    this.#counters.ingressExpired += this.#ingress.forgetOld(nowMs);
-    this.#sendIngress();
   }
 
   #readRecord(): void {

@@ -144,9 +144,7 @@ class GatewayShell {
 
   #onFrames(frames: readonly Uint8Array[]): void {
     const nowMs = performance.now();
-    this.#turn.run(() => {
-      for (const frame of frames) this.#gateway.onFrame(frame, nowMs);
-    });
+    this.#turn.run(() => this.#gateway.onFrames(frames, nowMs));
   }
 
   /** What the guest sends passes here on its way out. */

@@ -91,7 +91,7 @@ export class SimulatedGateway {
     this.inProcess("network", () => {
       const before = this.#core.counters.ingressDropped;
       const { nowMs } = this.#parts.agenda;
-      this.#core.onFrame(bytes, nowMs);
+      this.#core.onFrames([bytes], nowMs);
       if (this.#core.counters.ingressDropped > before) return;
       this.#parts.emit({ kind: "entered", process: this.name, frame: bytes });
     });
