@@ -12,7 +12,7 @@ import { killed, startProgram } from "../processes.ts";
 import { until } from "../waiting.ts";
 import { guestPorts } from "./throughput.ts";
 
-export type GuestPort = keyof typeof guestPorts;
+type GuestPort = keyof typeof guestPorts;
 export type PublishedPorts = Readonly<Record<GuestPort, number>>;
 
 const guestPortNames = ["echo", "counter", "sink", "source", "iperf"] as const;
