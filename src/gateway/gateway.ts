@@ -20,7 +20,7 @@ import {
 } from "../shared/protocol/gateway.ts";
 import type { Epoch, Nonce, VmRecord } from "../shared/protocol/record.ts";
 import { IngressQueue } from "./ingress-queue.ts";
-import { type Claim, judgeClaim, learnRecord, type NewestEpoch } from "./newest-epoch.ts";
+import { type Claim, judgeClaim, type NewestEpoch } from "./newest-epoch.ts";
 import { Link } from "./runner-link.ts";
 
 /** The way to one runner: messages in order, until one side ends it. */
@@ -198,14 +198,12 @@ export class Gateway {
   /** Null: there is no record of this VM. */
   onRecord(record: VmRecord | null): void {
     this.#reading = false;
-    // A record that is missing says nothing; it is asked for again, and nobody is let in.
-    if (record === null) return;
+    // A record that is missing says nothing; it is asked for again, and nobody is let in. One that is
+    // known is renewed by the runners alone: a reading may be older than what they have told.
+    if (record === null || this.#newest !== null) return;
     assert(record.vm === this.#options.vm, `the record is of VM ${record.vm}`);
-    const newest = learnRecord(this.#newest, record);
-    if (newest === this.#newest) return;
-    this.#newest = newest;
-    this.#options.onReport({ kind: "record", ...newest });
-    this.#reviewAttached(newest);
+    this.#newest = { epoch: record.epoch, primary: record.primary };
+    this.#options.onReport({ kind: "record", ...this.#newest });
     for (const link of [...this.#links]) {
       if (link.standing.kind === "waiting") this.#judge(link, link.standing.claim);
     }
@@ -308,18 +306,6 @@ export class Gateway {
     if (standing.kind === "waiting") return;
     this.#attached = { link, claim };
     this.#newest = { epoch, primary: claim.nonce };
-  }
-
-  /** The record was read again: does whoever is attached still count? */
-  #reviewAttached(newest: NewestEpoch): void {
-    if (this.#attached === null) return;
-    const { link, claim } = this.#attached;
-    if (claim.nonce === newest.primary) {
-      this.#onRenew(link, newest.epoch);
-      return;
-    }
-    this.#attached = null;
-    this.#close(link, "superseded", claim);
   }
 
   #onTraffic(

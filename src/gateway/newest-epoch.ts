@@ -5,7 +5,7 @@
  * another took over finds the door closed.
  */
 import type { CloseReason } from "../shared/protocol/gateway.ts";
-import type { Epoch, Nonce, VmRecord } from "../shared/protocol/record.ts";
+import type { Epoch, Nonce } from "../shared/protocol/record.ts";
 
 /** The newest epoch, and who is primary in it; null: nobody. */
 export interface NewestEpoch {
@@ -29,10 +29,4 @@ export function judgeClaim(newest: NewestEpoch, claim: Claim): Judgement {
     return { kind: "refused", reason: "not the primary" };
   }
   return { kind: "granted", newest: { epoch: claim.epoch, primary: claim.nonce } };
-}
-
-/** What is known after the record was read; it may be older than what a runner has told. */
-export function learnRecord(newest: NewestEpoch | null, record: VmRecord): NewestEpoch {
-  if (newest !== null && newest.epoch >= record.epoch) return newest;
-  return { epoch: record.epoch, primary: record.primary };
 }

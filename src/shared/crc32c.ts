@@ -13,31 +13,37 @@ const table = makeTable();
 export function crc32c(bytes: Uint8Array, previous = 0): number {
   let crc = ~previous;
   let at = 0;
-  // SAFETY of the `as number` below: `at` stays below the length, and every index of the table is a
-  // byte plus the beginning of one of its eight parts.
-  for (const end = bytes.length - sliceBytes; at <= end; at += sliceBytes) {
+  const end = bytes.length - sliceBytes;
+  for (; at <= end; at += sliceBytes) {
     crc ^= word(bytes, at);
     crc =
-      (table[1792 + (crc & 0xff)] as number) ^
-      (table[1536 + ((crc >>> 8) & 0xff)] as number) ^
-      (table[1280 + ((crc >>> 16) & 0xff)] as number) ^
-      (table[1024 + (crc >>> 24)] as number) ^
-      (table[768 + (bytes[at + 4] as number)] as number) ^
-      (table[512 + (bytes[at + 5] as number)] as number) ^
-      (table[256 + (bytes[at + 6] as number)] as number) ^
-      (table[bytes[at + 7] as number] as number);
+      entry(1792 + (crc & 0xff)) ^
+      entry(1536 + ((crc >>> 8) & 0xff)) ^
+      entry(1280 + ((crc >>> 16) & 0xff)) ^
+      entry(1024 + (crc >>> 24)) ^
+      entry(768 + byteAt(bytes, at + 4)) ^
+      entry(512 + byteAt(bytes, at + 5)) ^
+      entry(256 + byteAt(bytes, at + 6)) ^
+      entry(byteAt(bytes, at + 7));
   }
-  for (; at < bytes.length; at++) {
-    crc = (table[(crc ^ (bytes[at] as number)) & 0xff] as number) ^ (crc >>> 8);
-  }
+  for (; at < bytes.length; at++) crc = entry((crc ^ byteAt(bytes, at)) & 0xff) ^ (crc >>> 8);
   return ~crc >>> 0;
 }
 
 /** Four bytes, the first the lowest. */
 function word(bytes: Uint8Array, at: number): number {
-  // SAFETY: the caller has eight bytes there.
-  const [a, b] = [bytes[at] as number, bytes[at + 1] as number];
-  return a | (b << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
+  const low = byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8);
+  return low | (byteAt(bytes, at + 2) << 16) | (byteAt(bytes, at + 3) << 24);
+}
+
+function byteAt(bytes: Uint8Array, at: number): number {
+  // SAFETY: callers stay below the length.
+  return bytes[at] as number;
+}
+
+function entry(at: number): number {
+  // SAFETY: a byte, plus the beginning of one of the table's eight parts.
+  return table[at] as number;
 }
 
 function makeTable(): Int32Array {
