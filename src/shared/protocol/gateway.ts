@@ -88,7 +88,7 @@ export function encodeGatewayMessage(message: GatewayMessage): Uint8Array<ArrayB
   writer.u8(tags[message.kind]);
   encodeBody(writer, message);
   assert(writer.length <= gatewayMessageBytesMax, `a gateway message of ${writer.length} bytes`);
-  return writer.finish();
+  return writer.written;
 }
 
 /** Throws `BytesError` for anything that is not exactly one message. */

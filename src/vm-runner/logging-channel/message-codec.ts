@@ -33,7 +33,7 @@ export function encodeMessage(message: ChannelMessage): Uint8Array<ArrayBuffer> 
   const writer = new ByteWriter(64);
   writer.u8(tags[message.kind]);
   encodeBody(writer, message);
-  return writer.finish();
+  return writer.written;
 }
 
 /** Throws `BytesError` for anything that is not exactly one message. */
