@@ -14,7 +14,7 @@ import { Sandbox, Started } from "./embedded-pair.ts";
 const program = path.resolve("test/proof/main.ts");
 const failures = ["--kills", "1", "--freezes", "1"];
 /** Building the guest and booting it come first where nobody did that before. */
-const proofMs = 600_000;
+const proofMs = 900_000;
 /** A failover takes well below a second; a computer that is busy with tests takes longer. */
 const gapMsMax = 20_000;
 
