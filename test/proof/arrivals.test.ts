@@ -21,6 +21,13 @@ test("waits that were over before, or began after, do not count", () => {
   expect(arrivalsAt(0, 90, 100, 110, 200).longestGap(105, 108)).toEqual({ ms: 10, endedAtMs: 110 });
 });
 
+test("from the end of one wait on, the next ones count", () => {
+  const arrivals = arrivalsAt(0, 500, 510, 540);
+  const failover = arrivals.longestGap(10, 20);
+  expect(failover).toEqual({ ms: 500, endedAtMs: 500 });
+  expect(arrivals.longestGap(failover?.endedAtMs ?? 0, 600)).toEqual({ ms: 30, endedAtMs: 540 });
+});
+
 test("where nothing arrived there is no gap", () => {
   expect(arrivalsAt().longestGap(0, 100)).toBeNull();
   expect(arrivalsAt(50).longestGap(0, 100)).toBeNull();

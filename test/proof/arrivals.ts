@@ -25,7 +25,7 @@ export class Arrivals {
     let longest: Gap | null = null;
     for (const [i, endedAtMs] of this.#times.entries()) {
       const beganMs = this.#times[i - 1];
-      if (beganMs === undefined || beganMs > toMs || endedAtMs < fromMs) continue;
+      if (beganMs === undefined || beganMs > toMs || endedAtMs <= fromMs) continue;
       const ms = endedAtMs - beganMs;
       if (longest === null || ms > longest.ms) longest = { ms, endedAtMs };
     }

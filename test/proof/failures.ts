@@ -37,6 +37,8 @@ export async function failPrimary(options: FailOptions): Promise<readonly SeenFa
   const { pair, clients, kind } = options;
   const { before, quietFromMs } = await quietPair(options);
   const failedMs = performance.now();
+  // Now: the wait that the failure causes often began just before it.
+  const undisturbed = clients.map(({ arrivals }) => arrivals.longestGap(quietFromMs, failedMs));
   process.kill(before.primary.pid, kind === "killed" ? "SIGKILL" : "SIGSTOP");
   await pair.takenOver(before.primary);
   const resumed = clients.map((client) => firstArrival(client, performance.now()));
@@ -44,12 +46,12 @@ export async function failPrimary(options: FailOptions): Promise<readonly SeenFa
   if (kind === "frozen") await thaw(pair, before);
   await pair.redundant(before.epoch + 1);
   const redundantMs = performance.now();
-  return clients.map(({ name: client, arrivals }) => {
+  return clients.map(({ name: client, arrivals }, i) => {
     const failover = arrivals.longestGap(failedMs, failedMs + beginsWithinMs);
     const transfer = arrivals.longestGap(failover?.endedAtMs ?? failedMs, redundantMs);
     return {
       ...{ client, kind },
-      undisturbedMs: arrivals.longestGap(quietFromMs, failedMs)?.ms ?? 0,
+      undisturbedMs: undisturbed[i]?.ms ?? 0,
       failoverMs: failover?.ms ?? 0,
       transferMs: transfer?.ms ?? 0,
     };
