@@ -4,6 +4,7 @@ import { GatewayError, type GatewayErrorCode } from "../gateway/gateway-error.ts
 import { type RunningGateway, startGateway } from "../gateway/main.ts";
 import type { PublishedPort } from "../gateway/published-port.ts";
 import { exitCodes } from "../platform/exit-codes.ts";
+import { collectBuffersWithObjects } from "../platform/garbage-collection.ts";
 import { KeyFileError } from "../platform/key-file.ts";
 import { CommandError, runCommand } from "./command-error.ts";
 import { parseAddress, parsePort, parseVm } from "./options.ts";
@@ -59,6 +60,7 @@ async function run(flags: Flags): Promise<number> {
     void gateway.stop();
   };
   process.once("SIGTERM", stop);
+  collectBuffersWithObjects();
   if (flags.exitWithParent) {
     // The terminal's Ctrl-C is for whoever started the pair.
     process.on("SIGINT", () => {});

@@ -1,6 +1,7 @@
 /** `lockstep runner`: one half of a pair; `lockstep up` starts two of them. */
 import { Command } from "commander";
 import { exitCodes } from "../platform/exit-codes.ts";
+import { collectBuffersWithObjects } from "../platform/garbage-collection.ts";
 import { KeyFileError } from "../platform/key-file.ts";
 import { BootError } from "../vm-runner/host/boot-snapshot.ts";
 import { GuestError } from "../vm-runner/host/guest-files.ts";
@@ -52,6 +53,7 @@ export function runnerCommand(): Command {
 }
 
 async function run(flags: Flags): Promise<number> {
+  collectBuffersWithObjects();
   if (flags.exitWithParent) exitWithParent();
   const { memory: memoryMiB, key: keyFile, gateway = null, ...rest } = flags;
   const runner = await start({ ...rest, memoryMiB, keyFile, gateway });
