@@ -205,8 +205,9 @@ export const cues: Readonly<Record<GuestKind, readonly Cue[]>> = {
       inputs: [{ kind: "type", writer: 1, position: 0, text: `${linuxWork}\n` }],
       outside: flood,
     },
+    // By then `tcp-echo` has started too: this client asks once.
     {
-      when: ({ peer, machine }) => peer.arpReplies > 0 && machine.ingressRoom > 0,
+      when: ({ output, machine }) => output.includes("loop-1500\r") && machine.ingressRoom > 0,
       outside: (peer) => peer.connect(),
     },
     { when: ({ peer }) => peer.isConnected, outside: (peer) => peer.send("one,") },
