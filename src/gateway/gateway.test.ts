@@ -137,6 +137,10 @@ describe("whose frames count", () => {
     const a = attached("a", 3);
     gateway.onRecord(recordOf(2, "b"));
     expect([gateway.attached, a.reason]).toEqual([{ nonce: "a", epoch: 3 }, null]);
+    expect([gateway.epoch, new FakeRunner(gateway).attach("b", 2).reason]).toEqual([
+      3,
+      "stale epoch",
+    ]);
   });
 
   test("more connections than a VM can have runners are turned away, until some leave", () => {

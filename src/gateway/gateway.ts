@@ -5,10 +5,9 @@
  * and the record are held by somebody else (the shell in `host/`, or the simulator).
  */
 import { assert } from "../shared/assert.ts";
+import { isFrame } from "../shared/ethernet.ts";
 import {
   egressQueueBytesMax,
-  frameBytesMax,
-  frameBytesMin,
   gatewayMessageBytesMax,
   gatewayRunnersMax,
   ingressInFlightBytesMax,
@@ -380,8 +379,4 @@ export class Gateway {
     link.close(reason, this.epoch ?? 0);
     if (claim !== null) this.#options.onReport({ kind: "closed", ...claim, reason });
   }
-}
-
-function isFrame(frame: Uint8Array): boolean {
-  return frame.length >= frameBytesMin && frame.length <= frameBytesMax;
 }

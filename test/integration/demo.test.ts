@@ -1,8 +1,8 @@
 /** `lockstep demo`: the first thing that anybody runs. */
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import type { DemoReport } from "../../src/cli/demo/demo-report.ts";
-import { prepareNetwork } from "../../src/cli/prepare-network.ts";
 import { longMs, Sandbox, withoutGvproxy } from "./embedded-pair.ts";
+import { testWithNetwork, unlessSkipped } from "./guest-network.ts";
 
 let sandbox: Sandbox;
 beforeEach(() => {
@@ -12,11 +12,8 @@ afterEach(() => sandbox.close(), longMs);
 
 const tiny = ["demo", "--guest", "tiny", "--memory", "16", "--kills", "1"];
 
-const network = await prepareNetwork({ mayBuild: true, onProgress: () => {} });
-const withNetwork = network.kind === "there" ? test : test.skip;
-
-withNetwork(
-  "a TCP client of the guest keeps its connection when the primary is killed, and gets every line",
+testWithNetwork(
+  `a TCP client of the guest keeps its connection when the primary is killed, and gets every line${unlessSkipped}`,
   async () => {
     const { code, out, err } = await sandbox.run("demo", "--kills", "1", "--json");
     const report: DemoReport = JSON.parse(out);

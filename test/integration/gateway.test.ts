@@ -4,18 +4,16 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { answerOfPort } from "../../src/gateway/guest-frames.ts";
-import { findBuiltGvproxy, findGvproxy } from "../../src/gateway/host/gvproxy-program.ts";
 import { exitCodes } from "../../src/platform/exit-codes.ts";
 import { createKeyFile } from "../../src/platform/key-file.ts";
 import { ingressInFlightFramesMax } from "../../src/shared/limits.ts";
 import { datagramTo, FakeGuest, synTo } from "./gateway-guest.ts";
 import { GatewayProcesses, isRunning, memoryMiB } from "./gateway-processes.ts";
+import { describeWithNetwork, unlessSkipped } from "./guest-network.ts";
 import { freePort } from "./pair-ports.ts";
 
-const missing = await whatIsMissing();
-const here = missing === null ? describe : describe.skip;
 const timeoutMs = 180_000;
 const warmFrames = 10_000;
 /** Kept, they would be 55 MiB. */
@@ -33,7 +31,7 @@ beforeEach(async () => {
 });
 afterEach(() => rig.close());
 
-here(`the gateway${missing === null ? "" : ` (skipped: ${missing})`}`, () => {
+describeWithNetwork(`the gateway${unlessSkipped}`, () => {
   test(
     "a runner that attaches before the record can be read waits, and is let in when it can",
     async () => {
@@ -95,12 +93,7 @@ here(`the gateway${missing === null ? "" : ` (skipped: ${missing})`}`, () => {
   test(
     "frames that the lost primary did not confirm go to the next one, and the lost one is not heard",
     async () => {
-      await rig.startArbiter();
-      await startVm("a");
-      await rig.serve({ publish: [published] });
-      const client = await rig.udpClient(port);
-      const a = await rig.attach("a", 1);
-      await client.untilAnswered("hello", "a", rig);
+      const { client, a } = await carrying();
       // From here on `a` has no acknowledgement: nothing is confirmed, and nothing comes out.
       Object.assign(a, { confirms: false, answers: false });
       const seen = a.numbers.length;
@@ -122,12 +115,7 @@ here(`the gateway${missing === null ? "" : ` (skipped: ${missing})`}`, () => {
   test(
     "what a superseded runner sends before it hears of it does not come out",
     async () => {
-      await rig.startArbiter();
-      await startVm("a");
-      await rig.serve({ publish: [published] });
-      const client = await rig.udpClient(port);
-      const a = await rig.attach("a", 1);
-      await client.untilAnswered("hello", "a", rig);
+      const { client, a } = await carrying();
       const before = (await rig.status()).counters;
       // It reads nothing, so it cannot know; what it had to say is on its way already.
       a.hang();
@@ -168,12 +156,7 @@ here(`the gateway${missing === null ? "" : ` (skipped: ${missing})`}`, () => {
   test(
     "gvproxy that was killed is started again with its ports, and no runner notices",
     async () => {
-      await rig.startArbiter();
-      await startVm("a");
-      await rig.serve({ publish: [published] });
-      const client = await rig.udpClient(port);
-      const a = await rig.attach("a", 1);
-      await client.untilAnswered("one", "a", rig);
+      const { client, a } = await carrying();
       const pid = (await rig.status()).gvproxy.pid ?? 0;
       process.kill(pid, "SIGKILL");
       const { gvproxy } = await rig.untilStatus("gvproxy is another one", (status) => {
@@ -191,12 +174,7 @@ here(`the gateway${missing === null ? "" : ` (skipped: ${missing})`}`, () => {
   test(
     "a flood from outside is dropped at the bound, is counted, and costs no memory",
     async () => {
-      await rig.startArbiter();
-      await startVm("a");
-      await rig.serve({ publish: [published] });
-      const client = await rig.udpClient(port);
-      const a = await rig.attach("a", 1);
-      await client.untilAnswered("hello", "a", rig);
+      const { client, a } = await carrying();
       a.confirms = false;
       a.answers = false;
       const { pid, gvproxy } = await rig.status();
@@ -299,6 +277,17 @@ here(`the gateway${missing === null ? "" : ` (skipped: ${missing})`}`, () => {
   );
 });
 
+/** A gateway with a published port, and runner `a` that has answered a client through it. */
+async function carrying() {
+  await rig.startArbiter();
+  await startVm("a");
+  await rig.serve({ publish: [published] });
+  const client = await rig.udpClient(port);
+  const a = await rig.attach("a", 1);
+  await client.untilAnswered("hello", "a", rig);
+  return { client, a };
+}
+
 async function startVm(primary: string): Promise<void> {
   const { vm } = rig;
   await rig.transitions({ kind: "create", vm }, { kind: "start", vm, runner: primary, epoch: 0 });
@@ -328,14 +317,4 @@ async function floodUntilDropped(socket: dgram.Socket, frames: number): Promise<
 
 function privateFolders(): string[] {
   return readdirSync(rig.folder).filter((name) => name.startsWith("lockstep-gw-"));
-}
-
-/** Builds gvproxy if need be; null: it is there. */
-async function whatIsMissing(): Promise<string | null> {
-  try {
-    if ((await findBuiltGvproxy()) === null) await findGvproxy(() => {});
-    return null;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }

@@ -5,11 +5,11 @@
 import { spawn } from "node:child_process";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { prepareNetwork } from "../../src/cli/prepare-network.ts";
 import { whyMissing } from "../proof/client-programs.ts";
 import { clientNames } from "../proof/real-client.ts";
 import type { ProofReport } from "../proof/report.ts";
 import { Sandbox, Started } from "./embedded-pair.ts";
+import { describeWithNetwork, unlessSkipped } from "./guest-network.ts";
 
 const program = path.resolve("test/proof/main.ts");
 const failures = ["--kills", "1", "--freezes", "1"];
@@ -18,11 +18,10 @@ const proofMs = 900_000;
 /** A failover takes well below a second; a computer that is busy with tests takes longer. */
 const gapMsMax = 20_000;
 
-const network = await prepareNetwork({ mayBuild: true, onProgress: () => {} });
 const present = clientNames.filter((client) => whyMissing(client) === null);
-const inOrder = network.kind === "there" && present.length > 0 ? describe : describe.skip;
+const inOrder = present.length > 0 ? describeWithNetwork : describe.skip;
 
-inOrder("over a kill and a freeze of the primary", () => {
+inOrder(`over a kill and a freeze of the primary${unlessSkipped}`, () => {
   let sandbox: Sandbox;
   let report: ProofReport;
 

@@ -2,10 +2,10 @@
 import net from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { processStart } from "../../src/cli/pair/process-start.ts";
-import { prepareNetwork } from "../../src/cli/prepare-network.ts";
 import { exitCodes } from "../../src/platform/exit-codes.ts";
 import { hasBrowser, openBrowser, whyNoBrowser } from "./browser.ts";
 import { longMs, Sandbox, type Started, until, withoutGvproxy } from "./embedded-pair.ts";
+import { describeWithNetwork, unlessSkipped } from "./guest-network.ts";
 import { freePort } from "./pair-ports.ts";
 
 /** A service of the default guest. */
@@ -25,11 +25,7 @@ function echoed(port: number, line: string): Promise<string | null> {
   });
 }
 
-const network = await prepareNetwork({ mayBuild: true, onProgress: () => {} });
-const withNetwork = network.kind === "there" ? describe : describe.skip;
-const skipped = network.kind === "there" ? "" : ` (skipped: ${network.why})`;
-
-withNetwork(`a pair with a published port${skipped}`, () => {
+describeWithNetwork(`a pair with a published port${unlessSkipped}`, () => {
   let sandbox: Sandbox;
   let up: Started;
   let port: number;

@@ -13,6 +13,7 @@ import {
   workerData,
 } from "node:worker_threads";
 import { assert } from "../../shared/assert.ts";
+import { bytesIn } from "../../shared/bytes.ts";
 import type { Machine } from "../machine/machine.ts";
 import { describe, type Next } from "../replay/execution.ts";
 import { Executor, type ExecutorParts } from "../replay/executor.ts";
@@ -100,7 +101,7 @@ function ownBuffer({ buffer, byteLength }: Uint8Array): Transferable[] {
 /** The frames of a step: 43 long ones move in 16 µs; cloned, each with a buffer of its own, in 71. */
 function sharedBuffer(frames: readonly Uint8Array[]): Transferable[] {
   const buffer = frames[0]?.buffer;
-  const bytes = frames.reduce((sum, { length }) => sum + length, 0);
+  const bytes = bytesIn(frames);
   const isShared = frames.every((frame) => frame.buffer === buffer);
   return buffer instanceof ArrayBuffer && isShared && buffer.byteLength === bytes ? [buffer] : [];
 }

@@ -4,7 +4,7 @@
  * are checked before anything in it is believed.
  */
 import { assert } from "../../shared/assert.ts";
-import { ByteReader, BytesError, ByteWriter } from "../../shared/bytes.ts";
+import { ByteReader, BytesError, ByteWriter, bytesIn } from "../../shared/bytes.ts";
 import { crc32c } from "../../shared/crc32c.ts";
 import {
   batchBytesMax,
@@ -282,7 +282,7 @@ function readIngress(reader: ByteReader): IngressInput {
     );
   }
   const frames = Array.from({ length: count }, () => readFrame(reader));
-  const bytes = bytesOf(frames);
+  const bytes = bytesIn(frames);
   if (bytes > ingressPerEntryBytesMax) {
     const expected = `expected at most ${ingressPerEntryBytesMax}`;
     throw new CodecError(
@@ -300,10 +300,6 @@ function readFrame(reader: ByteReader): Uint8Array {
     throw new CodecError("length", `a frame has ${length} bytes; ${expected}`);
   }
   return reader.view(length);
-}
-
-function bytesOf(frames: readonly Uint8Array[]): number {
-  return frames.reduce((sum, { length }) => sum + length, 0);
 }
 
 function writeInput(writer: ByteWriter, input: LogInput): void {
@@ -342,7 +338,7 @@ function writeInput(writer: ByteWriter, input: LogInput): void {
 
 function writeIngress(writer: ByteWriter, { gateway, first, frames }: IngressInput): void {
   const count = frames.length;
-  const bytes = bytesOf(frames);
+  const bytes = bytesIn(frames);
   assert(count > 0 && count <= ingressPerEntryFramesMax, `${count} frames in one input`);
   assert(bytes <= ingressPerEntryBytesMax, `${bytes} bytes of frames in one input`);
   writer.reserve(ingressHeadBytesMax + bytes + frameLengthBytesMax * count);

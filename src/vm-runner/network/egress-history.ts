@@ -2,6 +2,7 @@
  * The guest's last frames, by number: what a gateway is given that did not get them from the lost
  * primary. A backup remembers what it executes; only what may leave under the Output Rule is shown.
  */
+import { bytesIn } from "../../shared/bytes.ts";
 import { egressHistoryBytes } from "../../shared/limits.ts";
 
 /** Frames whose numbers follow one another. */
@@ -37,7 +38,7 @@ export class EgressHistory {
     const known = Math.max(0, this.#end - first);
     if (known >= frames.length) return null;
     const run = known === 0 ? { first, frames } : { first: this.#end, frames: frames.slice(known) };
-    const bytes = run.frames.reduce((sum, { length }) => sum + length, 0);
+    const bytes = bytesIn(run.frames);
     this.#runs.push({ ...run, bytes });
     this.#bytes += bytes;
     this.#end = run.first + run.frames.length;

@@ -4,6 +4,7 @@
  * and hands on what comes for the guest. The connection is held by somebody else: a socket in a
  * runner, a simulated one in the simulator.
  */
+import { bytesIn } from "../../shared/bytes.ts";
 import { egressQueueBytesMax } from "../../shared/limits.ts";
 import {
   decodeGatewayMessage,
@@ -235,7 +236,7 @@ export class NetworkService {
     }
     const taken = frames.slice(0, window.take(first, frames));
     this.#counters.ingressFrames += taken.length;
-    this.#counters.ingressBytes += bytesOf(taken);
+    this.#counters.ingressBytes += bytesIn(taken);
     this.#counters.ingressDropped += frames.length - taken.length;
     if (taken.length === 0) return;
     this.#options.onIngress({ kind: "ingress", gateway, first, frames: taken });
@@ -280,15 +281,11 @@ export class NetworkService {
       }
       this.#send({ kind: "egress", first, frames });
       this.#counters.egressFrames += frames.length;
-      this.#counters.egressBytes += bytesOf(frames);
+      this.#counters.egressBytes += bytesIn(frames);
     }
   }
 
   #send(message: RunnerToGateway): void {
     this.#connection?.send(encodeGatewayMessage(message));
   }
-}
-
-function bytesOf(frames: readonly Uint8Array[]): number {
-  return frames.reduce((sum, { length }) => sum + length, 0);
 }

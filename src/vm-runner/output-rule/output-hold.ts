@@ -8,6 +8,7 @@
  * room here as it does for its console.
  */
 import { assert } from "../../shared/assert.ts";
+import { bytesIn } from "../../shared/bytes.ts";
 import { Fifo } from "../../shared/fifo.ts";
 import type { EgressOutput } from "../machine/machine.ts";
 import type { RunnerOutput } from "../replay/executor-protocol.ts";
@@ -87,5 +88,5 @@ function consoleBytes(output: RunnerOutput): number {
 
 function egressBytes(output: RunnerOutput): number {
   if (output.kind !== "egress") return 0;
-  return output.frames.reduce((sum, frame) => sum + frame.length, 0);
+  return bytesIn(output.frames);
 }

@@ -3,9 +3,8 @@
  * last. Frames are not a stream as console bytes are: a gap is a lost frame, and its sender knows how
  * to live with that. What comes again is known by its number, and is not given twice.
  */
+import { isFrame } from "../../shared/ethernet.ts";
 import {
-  frameBytesMax,
-  frameBytesMin,
   ingressInFlightBytesMax,
   ingressInFlightFramesMax,
   ingressPerEntryBytesMax,
@@ -84,8 +83,4 @@ export class FrameQueue {
     const { length: count } = this.#waiting;
     return count < ingressInFlightFramesMax && this.#bytes + length <= ingressInFlightBytesMax;
   }
-}
-
-function isFrame({ length }: Uint8Array): boolean {
-  return length >= frameBytesMin && length <= frameBytesMax;
 }

@@ -8,13 +8,13 @@
  * by them nothing is lost or doubled when either side sends again after a failover.
  */
 import { assert } from "../../../shared/assert.ts";
-import type { ByteReader, ByteWriter } from "../../../shared/bytes.ts";
+import { type ByteReader, type ByteWriter, bytesIn } from "../../../shared/bytes.ts";
 import { crc32c } from "../../../shared/crc32c.ts";
+import { isFrame } from "../../../shared/ethernet.ts";
 import {
   egressPerStepBytesMax,
   egressPerStepFramesMax,
   frameBytesMax,
-  frameBytesMin,
 } from "../../../shared/limits.ts";
 import type { EgressOutput, IngressPosition } from "../../machine/machine.ts";
 import type { IngressInput } from "../../replay/log-entry.ts";
@@ -23,7 +23,6 @@ import { freshFrames } from "./fresh-frames.ts";
 import { headerBytes, receiveHeader, sentFrame } from "./virtio-header.ts";
 import {
   availableChains,
-  bytesIn,
   type GuestMemory,
   gather,
   returnChain,
@@ -232,8 +231,4 @@ export class NetworkDevice {
     this.#framesBytes += frame.length;
     this.#lengths.push(frame.length);
   }
-}
-
-function isFrame(frame: Uint8Array): boolean {
-  return frame.length >= frameBytesMin && frame.length <= frameBytesMax;
 }

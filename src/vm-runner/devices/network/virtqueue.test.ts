@@ -1,8 +1,8 @@
 import { expect, test } from "@jest/globals";
 import { type Buffer, FakeMemory, FakeQueue, memoryBytes } from "../../../../test/fake-card.ts";
+import { bytesIn } from "../../../shared/bytes.ts";
 import {
   availableChains,
-  bytesIn,
   gather,
   returnChain,
   scatter,

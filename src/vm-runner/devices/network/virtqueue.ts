@@ -78,10 +78,6 @@ export function wantsInterrupt(queue: Virtqueue, { bytes }: GuestMemory): boolea
   return (u16(bytes, queue.available) & noInterrupt) === 0;
 }
 
-export function bytesIn(buffers: readonly Uint8Array[]): number {
-  return buffers.reduce((total, buffer) => total + buffer.length, 0);
-}
-
 /** A copy of all that the buffers hold, at the beginning of `target`, where it must fit. */
 export function gather(buffers: readonly Uint8Array[], target: Uint8Array): Uint8Array {
   let at = 0;

@@ -1,0 +1,42 @@
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "@jest/globals";
+
+const ours = fileURLToPath(new URL("./garbage-collection.ts", import.meta.url));
+
+/** Lets many buffers die, a few at a time; prints how often everything was collected for it. */
+function program(first: string): string {
+  return `
+    import { PerformanceObserver, constants } from "node:perf_hooks";
+    import { collectBuffersWithObjects } from ${JSON.stringify(ours)};
+    ${first}
+    // A process that lives for a while has something to look through.
+    const kept = Array.from({ length: 300_000 }, (_, i) => ({ i, own: [i] }));
+    let whole = 0;
+    const observer = new PerformanceObserver((list) => {
+      for (const { detail } of list.getEntries()) {
+        if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) whole++;
+      }
+    });
+    observer.observe({ entryTypes: ["gc"] });
+    const waiting = [];
+    for (let turn = 0; turn < 1_000; turn++) {
+      for (let i = 0; i < 10; i++) waiting.push(Buffer.allocUnsafeSlow(65_536));
+      while (waiting.length > 20) waiting.shift();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    process.stdout.write(\`\${kept.length > 0 ? whole : 0}\`);
+  `;
+}
+
+function wholeCollections(first: string): number {
+  const args = ["--no-warnings", "--input-type=module", "--eval", program(first)];
+  return Number(execFileSync(process.execPath, args, { encoding: "utf8" }));
+}
+
+test("dead buffers do not make V8 collect everything again and again", () => {
+  const before = wholeCollections("");
+  expect(before).toBeGreaterThan(2);
+  expect(wholeCollections("collectBuffersWithObjects();")).toBeLessThan(before / 2);
+});
