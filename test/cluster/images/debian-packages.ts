@@ -1,0 +1,107 @@
+/**
+ * Unpacks packages of Debian 13 into a directory, whatever Debian this machine runs. apt verifies
+ * their signatures; the directory keeps nothing of this machine, nor of how it was made.
+ */
+import { access, mkdir, readdir, rm, symlink } from "node:fs/promises";
+import path from "node:path";
+import process from "node:process";
+import { ClusterError } from "../cluster-error.ts";
+import { attempt, run } from "../run-program.ts";
+import {
+  type Extraction,
+  indexTargetFormat,
+  type Mirrors,
+  mirrorSettings,
+  mirrorsFrom,
+  mmdebstrapArguments,
+} from "./debian-mirror.ts";
+import { machineArchitecture } from "./pack-image.ts";
+
+const installTimeoutMs = 600_000;
+const keyrings = [".gpg", ".pgp"].map((end) => `/usr/share/keyrings/debian-archive-keyring${end}`);
+
+/** The packages and what they depend on, installed or just unpacked. @throws ClusterError */
+export async function installPackages(
+  variant: Extraction["variant"],
+  packages: readonly string[],
+  target: string,
+): Promise<void> {
+  const args = mmdebstrapArguments({
+    variant,
+    packages,
+    architecture: machineArchitecture(),
+    keyring: await findKeyring(),
+    mirrors: await findMirrors(),
+    settings: mirrorSettings(await run("apt-config", ["dump"])),
+    target,
+  });
+  await mkdir(target, { recursive: true });
+  // Its mounts are in a namespace of their own, and its processes die with this one.
+  const alone = ["--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"];
+  const tied = ["--pdeathsig", "KILL", "unshare", ...alone];
+  const ended = await attempt("setpriv", [...tied, "mmdebstrap", ...args], {
+    timeoutMs: installTimeoutMs,
+  });
+  if (ended.code !== 0) {
+    const words = ended.stderr.trim().split("\n").slice(-4).join("; ");
+    throw new ClusterError(
+      `Debian's packages ${packages.join(", ")} cannot be fetched and unpacked (mmdebstrap): ${words}`,
+    );
+  }
+  await removeTraces(target);
+}
+
+/** An unpacked tree has its programs below /usr only, where the kernel does not look for the loader. */
+export async function linkMergedDirectories(target: string): Promise<void> {
+  for (const name of ["bin", "sbin", "lib", "lib64"]) {
+    await mkdir(path.join(target, "usr", name), { recursive: true });
+    await symlink(`usr/${name}`, path.join(target, name));
+  }
+}
+
+/** Devices come from the container's runtime; apt's files name this machine's mirror. */
+async function removeTraces(target: string): Promise<void> {
+  const files = ["etc/hostname", "etc/resolv.conf", "etc/fstab", "etc/apt", "var/log/apt"];
+  const settings = ["etc/dpkg/dpkg.cfg.d/99mmdebstrap"];
+  const logs = ["var/log/dpkg.log", "var/log/alternatives.log", "var/log/bootstrap.log"];
+  const emptied = ["dev", "var/cache/apt", "var/lib/apt", "var/cache/debconf", "tmp", "run"];
+  const gone = [...files, ...settings, ...logs].map((name) => path.join(target, name));
+  for (const directory of emptied.map((name) => path.join(target, name))) {
+    gone.push(...(await namesIn(directory)).map((name) => path.join(directory, name)));
+  }
+  for (const place of gone) await rm(place, { recursive: true, force: true });
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch {
+    return [];
+  }
+}
+
+async function findMirrors(): Promise<Mirrors> {
+  const named = process.env["LOCKSTEP_DEBIAN_MIRROR"];
+  const format = ["indextargets", "--format", indexTargetFormat, "Created-By: Packages"];
+  const known = mirrorsFrom(await run("apt-get", format));
+  if (named !== undefined && named !== "")
+    return { main: named, security: known?.security ?? null };
+  if (known !== null) return known;
+  throw new ClusterError(
+    "apt on this machine knows no Debian mirror; set LOCKSTEP_DEBIAN_MIRROR to the address of one",
+  );
+}
+
+async function findKeyring(): Promise<string> {
+  for (const file of keyrings) {
+    try {
+      await access(file);
+      return file;
+    } catch {
+      // The other name is tried.
+    }
+  }
+  throw new ClusterError(
+    "Debian's archive keys are missing; run: apt-get install debian-archive-keyring",
+  );
+}
