@@ -6,6 +6,8 @@
 
 /** What `kubectl version` and a node's kubeletVersion say. */
 export const kubernetesVersion = "v1.36.3";
+/** What it calls itself. */
+export const provisionerVersion = "v0.0.30";
 /** The newest go directive of tools: an older Go refuses to build them. */
 export const goVersionMin = "1.26";
 
@@ -61,7 +63,7 @@ export const buildGroups: readonly BuildGroup[] = [
     name: "local-path-provisioner",
     module: "kube",
     packages: new Map([["local-path-provisioner", "github.com/rancher/local-path-provisioner"]]),
-    stamps: [],
+    stamps: [["main.VERSION", provisionerVersion]],
   },
 ];
 

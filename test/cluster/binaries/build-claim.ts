@@ -1,10 +1,10 @@
 /**
  * One process at a time builds. Each that wants to puts a claim into a folder, a file whose name says
- * which process it is (id and start time), and builds if it then sees no other living claim: of two at
+ * which process it is (id, start time, and which of its claims), and builds if it then sees no other living claim: of two at
  * least one puts its claim there before the other looks. A dead process's claim counts for nothing and
  * anybody may remove it, for its name never comes again; so a killed owner blocks nobody.
  */
-import { randomInt } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,6 +13,8 @@ export interface Claimant {
   readonly pid: number;
   /** In ticks since the machine started: process ids come again. */
   readonly startTime: string;
+  /** Tells a process's claims apart. */
+  readonly token: string;
 }
 
 export interface ClaimOptions {
@@ -53,26 +55,32 @@ export async function whileAlone<T>(
   return null;
 }
 
-export async function thisProcess(): Promise<Claimant> {
+/** A new claimant at every call. */
+export async function newClaimant(): Promise<Claimant> {
   const startTime = await startTimeOf(process.pid);
-  return { pid: process.pid, startTime: startTime ?? "unknown" };
+  return { pid: process.pid, startTime: startTime ?? "unknown", token: randomUUID() };
 }
 
-/** From Linux's /proc: its 22nd field, counted behind the command's name, which may contain anything. */
+/**
+ * From Linux's /proc: the 22nd field, counted behind the command's name, which may contain anything.
+ * null: there is no such process, or it has ended and only its parent does not know yet.
+ */
 export async function startTimeOf(pid: number): Promise<string | null> {
   const text = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => null);
   if (text === null) return null;
-  return text.slice(text.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+  const [state, ...fields] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return state === "Z" || state === "X" ? null : (fields[18] ?? null);
 }
 
 export function claimName(claimant: Claimant): string {
-  return `${claimant.pid}-${claimant.startTime}`;
+  return `${claimant.pid}_${claimant.startTime}_${claimant.token}`;
 }
 
 /** null: the file is no claim. */
 function claimantFrom(name: string): Claimant | null {
-  const [, pid, startTime] = /^(\d+)-(\w+)$/.exec(name) ?? [];
-  return pid === undefined || startTime === undefined ? null : { pid: Number(pid), startTime };
+  const [, pid, startTime, token] = /^(\d+)_(\w+?)_([\w-]+)$/.exec(name) ?? [];
+  if (pid === undefined || startTime === undefined || token === undefined) return null;
+  return { pid: Number(pid), startTime, token };
 }
 
 async function livingOther(folder: string, options: ClaimOptions): Promise<Claimant | null> {

@@ -11,7 +11,7 @@ import { cacheDirectory } from "../../../src/platform/cache-directory.ts";
 import { BinariesError } from "./binaries-error.ts";
 import { groupFolder, lookUp, put } from "./binary-cache.ts";
 import { type BinaryName, goVersionMin, groupsFor } from "./binary-table.ts";
-import { startTimeOf, thisProcess, whileAlone } from "./build-claim.ts";
+import { newClaimant, startTimeOf, whileAlone } from "./build-claim.ts";
 import { type BuildOrder, buildPrograms } from "./go-build.ts";
 import { type Environment, findGo, type Go } from "./go-command.ts";
 import { findInNamedFolders, folderVariables } from "./named-folder.ts";
@@ -115,7 +115,7 @@ async function buildAlone(
 ): Promise<BuildStep[]> {
   const sayWaiting = sayNowAndThen(say);
   const options = {
-    self: await thisProcess(),
+    self: await newClaimant(),
     startTimeOf,
     onWait: ({ pid }: { readonly pid: number }) =>
       sayWaiting(`process ${pid} is building the cluster's programs; waiting for it`),

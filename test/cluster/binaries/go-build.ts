@@ -61,8 +61,7 @@ export async function buildPrograms(go: Go, order: BuildOrder): Promise<BuildSte
     { what: "linking", folder: caches.work, bytes: order.names.length * room.programBytes },
     { what: "the programs", folder: order.output, bytes: order.names.length * room.programBytes },
   ]);
-  const patience = stale > manyPackages ? ", which takes minutes, this once" : "";
-  say(`${group.name}: compiling ${stale} packages for ${order.names.join(", ")}${patience}`);
+  say(`${group.name}: ${announcement(stale)} ${order.names.join(", ")}`);
   let compiled = 0;
   const compiling = await timeStep(
     `${group.name}: programs`,
@@ -80,6 +79,12 @@ export async function buildPrograms(go: Go, order: BuildOrder): Promise<BuildSte
     },
   );
   return [listing.step, compiling.step];
+}
+
+function announcement(stale: number): string {
+  if (stale === 0) return "linking";
+  if (stale < manyPackages) return `compiling ${stale} packages for`;
+  return `compiling ${stale} packages, which takes minutes, this once, for`;
 }
 
 interface GoCaches {
