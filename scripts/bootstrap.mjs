@@ -21,6 +21,7 @@ const tasks = {
   bench: (args) => [[node(["bench/main.ts", ...args])]],
   sim: (args) => [[node(["--no-warnings", "test/simulation/main.ts", ...args])]],
   proof: (args) => [[node(["--no-warnings", "test/proof/main.ts", ...args])]],
+  cluster: (args) => [[node(["--no-warnings", "test/cluster/main.ts", ...args])]],
   check: () => [[node(["scripts/stages.mjs", "checks"])]],
   test: (args) => [[args.length > 0 ? jest(args) : node(["scripts/stages.mjs"])]],
 };

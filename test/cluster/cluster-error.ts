@@ -1,0 +1,14 @@
+import { readFile } from "node:fs/promises";
+
+/** What a user of the test cluster can mend: one sentence that says what was wrong and the way out. */
+export class ClusterError extends Error {
+  override readonly name = "ClusterError";
+}
+
+const lastLinesMax = 8;
+
+/** The end of a log, for the sentence about its program: the log itself may be gone by then. */
+export async function lastWords(logFile: string): Promise<string> {
+  const lines = (await readFile(logFile, "utf8")).trim().split("\n").slice(-lastLinesMax);
+  return `the end of its log says:\n${lines.join("\n")}`;
+}

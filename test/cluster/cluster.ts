@@ -1,0 +1,281 @@
+/**
+ * A real Kubernetes cluster on this machine: the verbs of `npm run cluster`, for tests. Every verb
+ * reads the cluster's record and looks at what is there, so that several processes may use one cluster.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { installAddOns } from "./add-ons.ts";
+import { findHierarchies, freezeGroup } from "./cgroups.ts";
+import { ClusterError } from "./cluster-error.ts";
+import { apiReady, startProgram, stopProgram } from "./control-plane.ts";
+import { takeDown } from "./down.ts";
+import { dropPeer, dropShare, peerNetworks, setFaults } from "./faults.ts";
+import { Kubectl } from "./kubectl.ts";
+import {
+  fakeNodesMax,
+  type Layout,
+  type Level,
+  type NodeLayout,
+  nameError,
+  nodesMax,
+} from "./layout.ts";
+import { chooseNumber, setCable } from "./network.ts";
+import {
+  firstProcess,
+  insideNode,
+  requireFirstProcess,
+  startKubelet,
+  stopKubelet,
+  switchOff,
+  switchOn,
+} from "./node.ts";
+import { prepareParts } from "./parts.ts";
+import { type ClusterRecord, Records } from "./record.ts";
+import { requireMachine } from "./requirements.ts";
+import { type RunOptions, run } from "./run-program.ts";
+import { type ClusterStatus, statusOf } from "./status.ts";
+import type { Profile } from "./timings.ts";
+import { bringUp, giveImage } from "./up.ts";
+
+export interface UpOptions {
+  readonly name?: string;
+  readonly level?: Level;
+  readonly nodes?: number;
+  readonly profile?: Profile;
+  /** Told what is being done, a line each. */
+  readonly say?: (text: string) => void;
+  readonly records?: Records;
+}
+
+const importTimeoutMs = 120_000;
+
+export class Cluster {
+  readonly name: string;
+  readonly #records: Records;
+
+  private constructor(records: Records, name: string) {
+    this.#records = records;
+    this.name = name;
+  }
+
+  /**
+   * Starts a cluster; resolves when it can be used: the API server answers, and with nodes, all of
+   * them are Ready and names are resolved. What fails half-way is taken down again. @throws ClusterError
+   */
+  static async up(options: UpOptions = {}): Promise<Cluster> {
+    const { name = "lockstep", level = "nodes", profile = "fast", say = () => {} } = options;
+    const nodeCount = level === "api" ? 0 : (options.nodes ?? (level === "nodes" ? 3 : 50));
+    const records = options.records ?? new Records();
+    requireSensible(name, level, nodeCount);
+    await requireMachine(level, nodeCount, records.root);
+    const parts = await prepareParts(level, say);
+    const step = stepTeller(say);
+    const port = 12_379;
+    const made = await records.create({ name, level, nodeCount, profile }, (taken) => {
+      return chooseNumber(taken, port);
+    });
+    try {
+      const record = { ...made, programs: parts.programs };
+      await records.update(record);
+      await bringUp({ records, record, images: parts.images, step });
+      await installAddOns(record, records.layoutOf(record), step);
+    } catch (error) {
+      await takeDown(records, await records.get(name));
+      throw error;
+    }
+    return new Cluster(records, name);
+  }
+
+  /** One that was started before, by whoever. @throws ClusterError when there is none. */
+  static async open(name: string, records = new Records()): Promise<Cluster> {
+    await records.get(name);
+    return new Cluster(records, name);
+  }
+
+  /** Ends everything of it, in whatever state it is; nothing of it is left. @throws ClusterError */
+  async down(): Promise<void> {
+    await takeDown(this.#records, await this.#record());
+  }
+
+  async status(): Promise<ClusterStatus> {
+    return await statusOf(this.#records, await this.#record());
+  }
+
+  async layout(): Promise<Layout> {
+    return this.#records.layoutOf(await this.#record());
+  }
+
+  async kubectl(): Promise<Kubectl> {
+    const record = await this.#record();
+    return new Kubectl(record, this.#records.layoutOf(record));
+  }
+
+  /** Boots a node that is switched off. It is Ready some seconds later. */
+  async powerOn(name: string): Promise<void> {
+    const { record, layout, node } = await this.#node(name);
+    await switchOn(record, layout, node);
+  }
+
+  /** Everything on the node is gone at once, as without power; its disk stays. */
+  async powerOff(name: string): Promise<void> {
+    const { record, node } = await this.#node(name);
+    await switchOff(record, node);
+  }
+
+  /**
+   * Cuts the node off: from everything (its cable is pulled out), or only `from` some other nodes, or
+   * from "api", the control plane. What runs on it runs on.
+   */
+  async partition(name: string, from: readonly string[] = []): Promise<void> {
+    const { record, layout, node } = await this.#node(name);
+    if (from.length > 0) {
+      const networks = from.flatMap((peer) => peerNetworks(layout, peer));
+      await setFaults(requireFirstProcess(record, node), dropPeer(networks));
+      return;
+    }
+    await this.#plug(node, "down");
+  }
+
+  /** Drops this share of the packets that go over the node's cable, either way. */
+  async lose(name: string, percent: number): Promise<void> {
+    if (!(percent > 0 && percent < 100)) {
+      throw new ClusterError(
+        `a share of ${percent} % cannot be lost; give more than 0 and less than 100`,
+      );
+    }
+    const { record, node } = await this.#node(name);
+    await setFaults(requireFirstProcess(record, node), dropShare(percent));
+  }
+
+  /** Ends what `partition` and `lose` began. */
+  async heal(name: string): Promise<void> {
+    const { record, node } = await this.#node(name);
+    const first = firstProcess(record, node);
+    if (first !== null) await setFaults(first, []);
+    await this.#plug(node, "up");
+  }
+
+  /** Stops every process of the node, all at the same moment; none of them notices. */
+  async freeze(name: string): Promise<void> {
+    const { record, node } = await this.#node(name);
+    requireFirstProcess(record, node);
+    await freezeGroup(findHierarchies(), node.cgroup, true);
+  }
+
+  async thaw(name: string): Promise<void> {
+    const { node } = await this.#node(name);
+    await freezeGroup(findHierarchies(), node.cgroup, false);
+  }
+
+  /** Ends kubelet as a crash would, and keeps it stopped; the containers run on. */
+  async kubeletStop(name: string): Promise<void> {
+    const { record, node } = await this.#node(name);
+    await stopKubelet(record, node);
+  }
+
+  async kubeletStart(name: string): Promise<void> {
+    const { record, node } = await this.#node(name);
+    await startKubelet(record, node);
+  }
+
+  /** Ends the API server as a crash would; the nodes and their containers run on. */
+  async apiStop(): Promise<void> {
+    await stopProgram(await this.#record(), "kube-apiserver");
+  }
+
+  async apiStart(): Promise<void> {
+    const record = await this.#record();
+    const layout = this.#records.layoutOf(record);
+    if ((await this.status()).api === "stopped")
+      await startProgram(record, layout, "kube-apiserver");
+    await apiReady(record, layout);
+  }
+
+  /** Gives every node the images of this tar; a node that is off gets them when it is switched on. */
+  async load(file: string): Promise<void> {
+    const record = await this.#record();
+    const layout = this.#records.layoutOf(record);
+    if (layout.nodes.length === 0)
+      throw new ClusterError(`cluster ${this.name} has no nodes to load images into`);
+    const name = `loaded-${(await digestOf(file)).slice(0, 16)}`;
+    await giveImage(layout, { name, file });
+    const inNode = `/opt/lockstep/images/${name}.tar`;
+    const script = "/opt/lockstep/cluster/boot-node.sh";
+    const running = layout.nodes.flatMap((node) => firstProcess(record, node) ?? []);
+    await Promise.all(
+      running.map(async (first) => {
+        const [program, args] = insideNode(first, ["bash", script, "import_images", name]);
+        try {
+          await run(program, args, { timeoutMs: importTimeoutMs });
+        } catch (error) {
+          throw new ClusterError(`${file} (${inNode}) cannot be imported: ${String(error)}`);
+        }
+      }),
+    );
+  }
+
+  /** What a program printed that ran inside the node. @throws ClusterError when it fails. */
+  async exec(name: string, command: readonly string[], options: RunOptions = {}): Promise<string> {
+    const [program, args] = await this.execCommand(name, command);
+    return await run(program, args, options);
+  }
+
+  /** How to run a program inside the node. */
+  async execCommand(name: string, command: readonly string[]): Promise<[string, string[]]> {
+    const { record, node } = await this.#node(name);
+    return insideNode(requireFirstProcess(record, node), command);
+  }
+
+  async #record(): Promise<ClusterRecord> {
+    return await this.#records.get(this.name);
+  }
+
+  /** @throws ClusterError when the cluster has no such node. */
+  async #node(name: string): Promise<{ record: ClusterRecord; layout: Layout; node: NodeLayout }> {
+    const record = await this.#record();
+    const layout = this.#records.layoutOf(record);
+    const node = layout.nodes.find((other) => other.name === name);
+    if (node !== undefined) return { record, layout, node };
+    const names = layout.nodes.map((other) => other.name).join(", ") || "none";
+    throw new ClusterError(`cluster ${this.name} has no node "${name}"; its nodes: ${names}`);
+  }
+
+  async #plug(node: NodeLayout, state: "up" | "down"): Promise<void> {
+    const record = await this.#records.exclusively(async () => {
+      const current = await this.#record();
+      const others = current.unplugged.filter((name) => name !== node.name);
+      const unplugged = state === "up" ? others : [...others, node.name];
+      const changed = { ...current, unplugged };
+      await this.#records.update(changed);
+      return changed;
+    });
+    if (firstProcess(record, node) !== null) await setCable(node, state);
+  }
+}
+
+function requireSensible(name: string, level: Level, nodeCount: number): void {
+  const wrong = nameError(name);
+  if (wrong !== null) throw new ClusterError(wrong);
+  if (level === "api") return;
+  const max = level === "nodes" ? nodesMax : fakeNodesMax;
+  if (Number.isInteger(nodeCount) && nodeCount >= 1 && nodeCount <= max) return;
+  throw new ClusterError(
+    `a cluster cannot have ${nodeCount} nodes; give a number from 1 to ${max}`,
+  );
+}
+
+/** Says what is done, with the seconds since the beginning. */
+function stepTeller(say: (text: string) => void): (what: string) => void {
+  const begin = performance.now();
+  return (what) => say(`${((performance.now() - begin) / 1000).toFixed(1).padStart(5)} s  ${what}`);
+}
+
+async function digestOf(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    for await (const chunk of createReadStream(file)) hash.update(chunk);
+  } catch (error) {
+    throw new ClusterError(`the image ${file} cannot be read: ${String(error)}`);
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,238 @@
+/** The verbs of `npm run cluster`, their options, and what they do. */ import { spawn } from "node:child_process";
+import { once } from "node:events";
+import os from "node:os";
+import process from "node:process";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { Cluster } from "./cluster.ts";
+import { ClusterError } from "./cluster-error.ts";
+import { type Level, levels } from "./layout.ts";
+import { Records } from "./record.ts";
+import { describeStatus } from "./status.ts";
+import { type Profile, profiles } from "./timings.ts";
+
+const badOptionsCode = 2;
+const defaultName = "lockstep";
+const nameOption = () => new Option("--name <name>", "which cluster").default(defaultName);
+
+export function commandLine(): Command {
+  const program = new Command("cluster")
+    .description("A real Kubernetes cluster of several nodes on this machine (docs/testing.md).")
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : badOptionsCode))
+    .helpCommand(false)
+    // What follows kubectl or exec is for the program that runs.
+    .enablePositionalOptions();
+  addUp(program);
+  program
+    .command("down")
+    .description("end a cluster, in whatever state it is; nothing of it is left")
+    .addOption(nameOption())
+    .option("--all", "every cluster on this machine", false)
+    .action(down);
+  program
+    .command("status")
+    .description("what is there; without --name, of every cluster")
+    .option("--name <name>", "only this cluster")
+    .option("--json", "as one line of JSON", false)
+    .action(status);
+  addPassing(program, "kubectl", "kubectl of the cluster's version, as its administrator", kubectl);
+  addPassing(program, "exec", "run a program inside a node: exec NODE PROGRAM ...", exec);
+  for (const [verb, description, action] of nodeVerbs) {
+    const command = program.command(`${verb} <node>`).description(description);
+    command.addOption(nameOption()).action(async (node: string, { name }: Named) => {
+      await action(await Cluster.open(name), node);
+      say(`${node}: ${verb} done`);
+    });
+  }
+  addPartition(program);
+  for (const [verb, description, action] of clusterVerbs) {
+    const command = program.command(verb).description(description);
+    command.addOption(nameOption()).action(async ({ name }: Named) => {
+      await action(await Cluster.open(name));
+      say(`${verb} done`);
+    });
+  }
+  addLoad(program);
+  return program;
+}
+
+interface Named {
+  readonly name: string;
+}
+
+/** Verbs that need a node and nothing else. */
+const nodeVerbs: readonly [string, string, (cluster: Cluster, node: string) => Promise<void>][] = [
+  ["power-off", "pull the power plug: all on it is gone at once", (c, node) => c.powerOff(node)],
+  ["power-on", "boot a node that is switched off", (c, node) => c.powerOn(node)],
+  ["heal", "end what partition and lose began", (c, node) => c.heal(node)],
+  ["freeze", "stop every process on it, at the same moment", (c, node) => c.freeze(node)],
+  ["thaw", "let them run on", (c, node) => c.thaw(node)],
+  [
+    "kubelet-stop",
+    "end kubelet and keep it stopped; containers run on",
+    (c, n) => c.kubeletStop(n),
+  ],
+  ["kubelet-start", "let kubelet run again", (c, node) => c.kubeletStart(node)],
+];
+
+const clusterVerbs: readonly [string, string, (cluster: Cluster) => Promise<void>][] = [
+  ["api-stop", "end the API server as a crash would; the nodes live on", (c) => c.apiStop()],
+  ["api-start", "start the API server again, and wait until it is ready", (c) => c.apiStart()],
+];
+
+function addUp(program: Command): void {
+  program
+    .command("up")
+    .description("start a cluster; returns when it can be used")
+    .addOption(nameOption())
+    .option("--nodes <count>", "how many nodes (default: 3; of fake nodes 50)", parseCount)
+    .addOption(new Option("--level <level>", "how much of it").choices(levels).default("nodes"))
+    .addOption(
+      new Option("--timings <profile>", "how fast a lost node is noticed")
+        .choices(profiles)
+        .default("fast"),
+    )
+    .action(up);
+}
+
+interface UpArguments extends Named {
+  readonly nodes?: number;
+  readonly level: Level;
+  readonly timings: Profile;
+}
+
+async function up({ name, nodes, level, timings }: UpArguments): Promise<void> {
+  const count = nodes === undefined ? {} : { nodes };
+  let interrupted = false;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => {
+      interrupted = true;
+      void interrupt(name, 128 + os.constants.signals[signal]);
+    });
+  }
+  try {
+    const cluster = await Cluster.up({ name, level, profile: timings, say, ...count });
+    process.stdout.write(describeStatus(await cluster.status()));
+  } catch (error) {
+    if (!interrupted) throw error;
+  }
+}
+
+/** What has been started so far is taken down before the command ends. */
+async function interrupt(name: string, code: number): Promise<void> {
+  say("interrupted; taking down what was started");
+  const records = new Records();
+  const isThere = (await records.all()).some((record) => record.spec.name === name);
+  if (isThere) await (await Cluster.open(name, records)).down();
+  process.exit(code);
+}
+
+async function down({ name, all }: Named & { all: boolean }): Promise<void> {
+  const records = new Records();
+  const names = all ? (await records.all()).map(({ spec }) => spec.name) : [name];
+  for (const one of names) {
+    await (await Cluster.open(one, records)).down();
+    say(`cluster ${one} is gone`);
+  }
+  if (names.length === 0) say("there is no cluster");
+}
+
+async function status({ name, json }: { name?: string; json: boolean }): Promise<void> {
+  const records = new Records();
+  const all = (await records.all()).map(({ spec }) => spec.name);
+  const clusters = (name === undefined ? all : [name]).map((one) => Cluster.open(one, records));
+  const found = await Promise.all(clusters.map(async (cluster) => (await cluster).status()));
+  if (json) process.stdout.write(`${JSON.stringify(found)}\n`);
+  else if (found.length === 0) say("there is no cluster; start one with: up");
+  else process.stdout.write(found.map(describeStatus).join("\n"));
+}
+
+/** A verb whose arguments belong to the program that it runs. */
+function addPassing(
+  program: Command,
+  verb: string,
+  description: string,
+  action: (cluster: Cluster, args: string[]) => Promise<number>,
+): void {
+  program
+    .command(verb)
+    .description(description)
+    .addOption(nameOption())
+    .argument("[arguments...]")
+    .passThroughOptions()
+    .allowUnknownOption()
+    .helpOption(false)
+    .action(async (args: string[], { name }: Named) => {
+      process.exitCode = await action(await Cluster.open(name), args);
+    });
+}
+
+async function kubectl(cluster: Cluster, args: string[]): Promise<number> {
+  const { program, env } = await cluster.kubectl();
+  return await runAttached(program, args, env);
+}
+
+async function exec(cluster: Cluster, [node = "", ...command]: string[]): Promise<number> {
+  if (command.length === 0)
+    throw new ClusterError("exec needs a node and a program: exec NODE PROGRAM ...");
+  const [program, args] = await cluster.execCommand(node, command);
+  return await runAttached(program, args, process.env);
+}
+
+/** With our terminal. Ctrl-C is for the program. */
+async function runAttached(
+  program: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  process.on("SIGINT", () => {});
+  const child = spawn(program, args, { stdio: "inherit", env });
+  const [code, signal]: [number | null, NodeJS.Signals | null] = await exited(child);
+  return code ?? 128 + (signal === null ? 0 : os.constants.signals[signal]);
+}
+
+async function exited(
+  child: ReturnType<typeof spawn>,
+): Promise<[number | null, NodeJS.Signals | null]> {
+  const [code, signal] = await once(child, "exit");
+  return [code, signal];
+}
+
+function addPartition(program: Command): void {
+  program
+    .command("partition <node>")
+    .description("cut a node off: pull its cable, or drop packets from and to some peers")
+    .addOption(nameOption())
+    .option("--from <peer...>", 'only from these: names of nodes, or "api"')
+    .action(async (node: string, { name, from = [] }: Named & { from?: string[] }) => {
+      await (await Cluster.open(name)).partition(node, from);
+      say(`${node} is cut off from ${from.length === 0 ? "everything" : from.join(", ")}`);
+    });
+  program
+    .command("lose <node> <percent>")
+    .description("drop this share of the packets that go over the node's cable")
+    .addOption(nameOption())
+    .action(async (node: string, percent: string, { name }: Named) => {
+      await (await Cluster.open(name)).lose(node, Number(percent));
+      say(`${node} loses ${percent} % of its packets`);
+    });
+}
+
+function addLoad(program: Command): void {
+  program
+    .command("load <image>")
+    .description("import the images of an OCI tar into every node")
+    .addOption(nameOption())
+    .action(async (image: string, { name }: Named) => {
+      await (await Cluster.open(name)).load(image);
+      say(`${image} is loaded`);
+    });
+}
+
+function parseCount(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("expected a number from 1");
+}
+
+export function say(text: string): void {
+  process.stderr.write(`cluster: ${text}\n`);
+}

@@ -1,0 +1,173 @@
+/**
+ * The records of all clusters on this machine. A record is written, whole, before anything of its
+ * cluster is made, and deleted when the last of it is gone: so whatever was killed at whatever
+ * moment, `down` finds by it what to remove, and touches nothing else.
+ *
+ *   ROOT/records/NAME.json   the record of the cluster NAME
+ *   ROOT/clusters/NAME/      its files
+ *
+ * Whoever decides about a name, a number or the machine's limits holds the lock of the directory that
+ * ROOT is in: so ROOT can go with the last cluster.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { z } from "zod";
+import { ClusterError } from "./cluster-error.ts";
+import { type ClusterSpec, type Layout, layoutOf, levels } from "./layout.ts";
+import { withMachineLock } from "./machine-lock.ts";
+import { profiles } from "./timings.ts";
+
+const schema = z.strictObject({
+  format: z.literal(1),
+  /** Of this one life of the name: what its processes carry. */
+  id: z.uuid(),
+  spec: z.strictObject({
+    name: z.string(),
+    number: z.int(),
+    level: z.enum(levels),
+    nodeCount: z.int(),
+    profile: z.enum(profiles),
+  }),
+  /** Where its programs are, so that a later command needs not look for them. */
+  programs: z.record(z.string(), z.string()),
+  /** The machine's limits as they were before the first cluster raised them. */
+  limitsBefore: z.record(z.string(), z.number()),
+  /** Nodes whose cable is cut: a node that is switched on again does not mend it. */
+  unplugged: z.array(z.string()),
+});
+
+export type ClusterRecord = z.infer<typeof schema>;
+
+export class Records {
+  readonly root: string;
+
+  constructor(root = defaultRoot()) {
+    this.root = root;
+  }
+
+  layoutOf(record: ClusterRecord): Layout {
+    return layoutOf(record.spec, path.join(this.root, "clusters"));
+  }
+
+  /** @throws ClusterError when there is none of this name, or it cannot be read. */
+  async get(name: string): Promise<ClusterRecord> {
+    const records = await this.all();
+    const record = records.find((other) => other.spec.name === name);
+    if (record !== undefined) return record;
+    const names = records.map((other) => other.spec.name).join(", ");
+    throw new ClusterError(
+      `there is no cluster "${name}" (${names === "" ? "nor any other" : `there is: ${names}`}); ` +
+        `start it with: npm run cluster -- up --name ${name}`,
+    );
+  }
+
+  async all(): Promise<ClusterRecord[]> {
+    const folder = path.join(this.root, "records");
+    const files = (await namesIn(folder)).filter((file) => file.endsWith(".json")).sort();
+    const records = await Promise.all(files.map((file) => readRecord(path.join(folder, file))));
+    return records.filter((record) => record !== null);
+  }
+
+  /**
+   * Takes the name, and the first number that `choose` offers and no other cluster has.
+   * @throws ClusterError when the name is in use, or every number is.
+   */
+  async create(
+    spec: Omit<ClusterSpec, "number">,
+    choose: (taken: ReadonlySet<number>) => Promise<number>,
+  ): Promise<ClusterRecord> {
+    return await this.exclusively(async () => {
+      const others = await this.all();
+      if (others.some((other) => other.spec.name === spec.name)) {
+        throw new ClusterError(
+          `a cluster "${spec.name}" is there already, or was left by a run that was killed; remove it ` +
+            `with: npm run cluster -- down --name ${spec.name}; or choose another --name`,
+        );
+      }
+      const number = await choose(new Set(others.map((other) => other.spec.number)));
+      const record: ClusterRecord = {
+        ...{ format: 1, id: randomUUID(), spec: { ...spec, number } },
+        ...{ programs: {}, limitsBefore: {}, unplugged: [] },
+      };
+      await this.update(record);
+      return record;
+    });
+  }
+
+  /** Replaces the record of this cluster by what it is now. */
+  async update(record: ClusterRecord): Promise<void> {
+    await mkdir(path.join(this.root, "records"), { recursive: true });
+    const file = this.#file(record);
+    await writeFile(`${file}.new`, JSON.stringify(record));
+    await rename(`${file}.new`, file);
+  }
+
+  /** The last thing of a cluster's end; its caller holds the lock. */
+  async delete(record: ClusterRecord): Promise<void> {
+    await rm(`${this.#file(record)}.new`, { force: true });
+    await rm(this.#file(record), { force: true });
+    for (const folder of ["clusters", "records", ""]) {
+      // Those that are not empty belong to other clusters.
+      await rmdir(path.join(this.root, folder)).catch(() => {});
+    }
+  }
+
+  /** Nobody else decides about a name, a number or the machine's limits while `work` does. */
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const around = path.dirname(this.root);
+    try {
+      await mkdir(around, { recursive: true });
+    } catch (error) {
+      throw new ClusterError(`cannot make ${around}, where clusters are kept: ${String(error)}`);
+    }
+    return await withMachineLock(around, work);
+  }
+
+  #file(record: ClusterRecord): string {
+    return path.join(this.root, "records", `${record.spec.name}.json`);
+  }
+}
+
+/** LOCKSTEP_CLUSTER_STATE, or the place of the system or of the user. */
+function defaultRoot(): string {
+  const named = process.env["LOCKSTEP_CLUSTER_STATE"];
+  if (named !== undefined && named !== "") return path.resolve(named);
+  if (process.getuid?.() === 0) return "/var/lib/lockstep-cluster";
+  const state = process.env["XDG_STATE_HOME"] || path.join(os.homedir(), ".local", "state");
+  return path.join(state, "lockstep-cluster");
+}
+
+/** Null: it has just been deleted. @throws ClusterError when it is no record. */
+async function readRecord(file: string): Promise<ClusterRecord | null> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    throw new ClusterError(
+      `${file} is not the record of a cluster that this version can read; end that cluster with the ` +
+        "version that started it, or (after a look at what it names) delete the file",
+    );
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}

@@ -1,0 +1,141 @@
+/** What a machine must offer for a cluster with nodes; the first thing that is missing is one sentence. */
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { findHierarchies } from "./cgroups.ts";
+import { ClusterError } from "./cluster-error.ts";
+import type { Level } from "./layout.ts";
+import { attempt } from "./run-program.ts";
+
+/** Programs, each with Debian's package that has it. */
+const programsOfAll = [
+  ["openssl", "openssl"],
+  ["flock", "util-linux"],
+  ["ip", "iproute2"],
+] as const;
+
+const programsOfNodes = [
+  ["containerd", "containerd"],
+  ["ctr", "containerd"],
+  ["runc", "runc"],
+  ["nft", "nftables"],
+  ["iptables", "iptables"],
+  ["ipset", "ipset"],
+  ["conntrack", "conntrack"],
+  ["catatonit", "catatonit"],
+  ["unshare", "util-linux"],
+  ["nsenter", "util-linux"],
+  ["mount", "mount"],
+] as const;
+
+const networkPlugins = ["ptp", "host-local", "portmap", "loopback"];
+const networkPluginsDirectory = "/usr/lib/cni";
+
+/** Debian's packages, for apt-get install. */
+export const clusterPackages = [
+  ...new Set([...programsOfAll, ...programsOfNodes].map(([, from]) => from)),
+  "containernetworking-plugins",
+];
+
+const bytesPerNode = 1.2e9;
+const bytesOfControlPlane = 0.5e9;
+const overlayMagic = 0x794c7630;
+
+/** @throws ClusterError */
+export async function requireMachine(level: Level, nodeCount: number, root: string): Promise<void> {
+  requirePrograms(programsOfAll);
+  if (level === "nodes") {
+    if (process.getuid?.() !== 0) {
+      throw new ClusterError(
+        "a cluster with nodes needs root, for namespaces, mounts and control groups; run it with sudo, " +
+          "or use --level api, which needs nothing",
+      );
+    }
+    requirePrograms(programsOfNodes);
+    requireNetworkPlugins();
+    findHierarchies();
+    await requireKernel();
+  }
+  await requireRoom(level, nodeCount, root);
+}
+
+function requirePrograms(programs: readonly (readonly [string, string])[]): void {
+  const missing = programs.filter(([program]) => !isOnPath(program));
+  if (missing.length === 0) return;
+  const names = missing.map(([program]) => program).join(", ");
+  const packages = [...new Set(missing.map(([, from]) => from))].join(" ");
+  throw new ClusterError(`the cluster needs ${names}; run: apt-get install ${packages}`);
+}
+
+function isOnPath(program: string): boolean {
+  return `${process.env["PATH"]}:/usr/sbin:/sbin`.split(":").some((directory) => {
+    try {
+      accessSync(path.join(directory, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function requireNetworkPlugins(): void {
+  const missing = networkPlugins.filter((name) => {
+    return !existsSync(path.join(networkPluginsDirectory, name));
+  });
+  if (missing.length === 0) return;
+  throw new ClusterError(
+    `the network plugins ${missing.join(", ")} are not in ${networkPluginsDirectory}; ` +
+      "run: apt-get install containernetworking-plugins",
+  );
+}
+
+/** Each feature is tried where it does no harm: in namespaces that end with the attempt. */
+async function requireKernel(): Promise<void> {
+  const release = readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
+  const overlay = readFileSync("/proc/filesystems", "utf8").split("\n").includes("nodev\toverlay");
+  const features: readonly [string, () => Promise<boolean>][] = [
+    ["overlayfs", async () => overlay],
+    ["network, mount, UTS, IPC, PID and cgroup namespaces", () => works("true")],
+    ["veth", () => works("ip link add try0 type veth peer name try1")],
+    ["bridge", () => works("ip link add try0 type bridge")],
+    ["nftables with NAT", () => works(nftAttempt)],
+  ];
+  for (const [feature, isThere] of features) {
+    if (await isThere()) continue;
+    throw new ClusterError(
+      `this kernel (${release}) or this container has no ${feature}, which nodes need; use a kernel that has it, ` +
+        "or --level api",
+    );
+  }
+}
+
+const nftAttempt =
+  "nft add table ip try && nft add chain ip try c '{ type nat hook postrouting priority 100; }' && " +
+  "nft add rule ip try c masquerade";
+
+async function works(command: string): Promise<boolean> {
+  const namespaces = ["--net", "--mount", "--uts", "--ipc", "--cgroup", "--pid", "--fork"];
+  return (await attempt("unshare", [...namespaces, "sh", "-c", command])).code === 0;
+}
+
+async function requireRoom(level: Level, nodeCount: number, root: string): Promise<void> {
+  const around = path.dirname(root);
+  await mkdir(around, { recursive: true });
+  const { type, bavail, bsize } = statfsSync(existsSync(root) ? root : around);
+  if (level === "nodes" && type === overlayMagic) {
+    throw new ClusterError(
+      `${root} is on an overlay file system, on which containerd cannot put its own; set ` +
+        "LOCKSTEP_CLUSTER_STATE to a directory on ext4 or xfs",
+    );
+  }
+  const needed = bytesOfControlPlane + (level === "nodes" ? nodeCount * bytesPerNode : 0);
+  if (bavail * bsize >= needed) return;
+  throw new ClusterError(
+    `${root} has ${gigabytes(bavail * bsize)} free, and this cluster needs ${gigabytes(needed)}; free some, ` +
+      "or set LOCKSTEP_CLUSTER_STATE to another directory",
+  );
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}

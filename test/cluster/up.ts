@@ -1,0 +1,121 @@
+/** Brings a cluster up, step by step, and says how long each took. */
+import { copyFile, link } from "node:fs/promises";
+import path from "node:path";
+import { until } from "../../bench/waiting.ts";
+import { ClusterError } from "./cluster-error.ts";
+import { apiReady, requireRunning, startProgram, writeFilesOf } from "./control-plane.ts";
+import { Kubectl } from "./kubectl.ts";
+import type { Layout, NodeLayout } from "./layout.ts";
+import { raiseLimits } from "./machine-limits.ts";
+import { makeNetwork } from "./network.ts";
+import { switchOn } from "./node.ts";
+import type { ClusterRecord, Records } from "./record.ts";
+
+const nodesReadyTimeoutMs = 180_000;
+
+/** A file of an image, and the name it gets in the cluster's directory. */
+export interface ImageFile {
+  readonly name: string;
+  readonly file: string;
+}
+
+export interface BringUp {
+  readonly records: Records;
+  readonly record: ClusterRecord;
+  readonly images: readonly ImageFile[];
+  readonly step: (what: string) => void;
+}
+
+/** Everything below the add-ons. Whoever calls takes it down when it fails. @throws ClusterError */
+export async function bringUp({ records, record, images, step }: BringUp): Promise<void> {
+  const layout = records.layoutOf(record);
+  await writeFilesOf(layout);
+  step("certificates made");
+  let current = record;
+  if (record.spec.level === "nodes") {
+    current = await records.exclusively(() => raiseLimits(records, record));
+    await makeNetwork(layout);
+    for (const image of images) await giveImage(layout, image);
+  }
+  await startProgram(current, layout, "etcd");
+  await startProgram(current, layout, "kube-apiserver");
+  const booting = Promise.all(layout.nodes.map((node) => switchOn(current, layout, node)));
+  await Promise.all([booting, apiReady(current, layout)]);
+  step("API server ready");
+  if (record.spec.level === "api") return;
+  const kubectl = new Kubectl(current, layout);
+  await startControllers(current, layout, kubectl);
+  step("controllers work");
+  await grantNodes(kubectl);
+  await Promise.all(layout.nodes.map((node) => nodeReady(kubectl, node)));
+  if (layout.nodes.length > 0) step(`${layout.nodes.length} nodes Ready`);
+}
+
+/** Only when the API server is ready: before, kube-controller-manager is forbidden what it needs, and ends. */
+async function startControllers(
+  record: ClusterRecord,
+  layout: Layout,
+  kubectl: Kubectl,
+): Promise<void> {
+  await startProgram(record, layout, "kube-controller-manager");
+  await startProgram(record, layout, "kube-scheduler");
+  const account = async () => {
+    const { code } = await kubectl.attempt(["-n", "default", "get", "serviceaccount", "default"]);
+    if (code === 0) return true;
+    for (const program of ["kube-controller-manager", "kube-scheduler"]) {
+      await requireRunning(record, layout, program);
+    }
+    return null;
+  };
+  await until("the service account that kube-controller-manager makes", account, { everyMs: 100 });
+}
+
+/**
+ * What an installer such as kubeadm does elsewhere. (Nodes get their role from RBAC as well: the Node
+ * authorizer learns of a pod's claims a moment after kubelet asks for them, and each such refusal
+ * costs the pod 10 to 15 s.)
+ */
+async function grantNodes(kubectl: Kubectl): Promise<void> {
+  const binding = (name: string, role: string, subject: { kind: string; name: string }) => ({
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRoleBinding",
+    metadata: { name },
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role },
+    subjects: [{ apiGroup: "rbac.authorization.k8s.io", ...subject }],
+  });
+  await kubectl.apply([
+    binding("lockstep-nodes", "system:node", { kind: "Group", name: "system:nodes" }),
+    binding("lockstep-kube-proxy", "system:node-proxier", {
+      kind: "User",
+      name: "system:kube-proxy",
+    }),
+  ]);
+}
+
+async function nodeReady(kubectl: Kubectl, node: NodeLayout): Promise<void> {
+  const cidrs = { podCIDR: node.podNetwork, podCIDRs: [node.podNetwork] };
+  const patch = ["patch", "node", node.name, "-p", JSON.stringify({ spec: cidrs })];
+  const registered = async () => ((await kubectl.attempt(patch)).code === 0 ? true : null);
+  const timeoutMs = nodesReadyTimeoutMs;
+  await until(`${node.name} to register`, registered, { everyMs: 200, timeoutMs });
+  const ready = ["wait", `node/${node.name}`, "--for=condition=Ready"];
+  await kubectl.run([...ready, `--timeout=${timeoutMs / 1000}s`], {
+    timeoutMs: timeoutMs + 10_000,
+  });
+}
+
+/** Every node finds the image's file in its own view of this directory. */
+export async function giveImage(layout: Layout, { name, file }: ImageFile): Promise<string> {
+  const target = path.join(layout.images, `${name}.tar`);
+  try {
+    await link(file, target);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : null;
+    if (code === "EEXIST") return target;
+    if (code === "ENOENT")
+      throw new ClusterError(`there is no file ${file}; give the tar of an image`);
+    // Another file system has no second names for its files here.
+    await copyFile(file, target);
+  }
+  return target;
+}
