@@ -6,7 +6,7 @@ import { access, mkdir, readdir, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { ClusterError } from "../cluster-error.ts";
-import { attempt, run } from "../run-program.ts";
+import { run } from "../run-program.ts";
 import {
   type Extraction,
   indexTargetFormat,
@@ -16,6 +16,7 @@ import {
   mmdebstrapArguments,
 } from "./debian-mirror.ts";
 import { machineArchitecture } from "./pack-image.ts";
+import { lastWords, runAlone } from "./run-alone.ts";
 
 const installTimeoutMs = 600_000;
 const keyrings = [".gpg", ".pgp"].map((end) => `/usr/share/keyrings/debian-archive-keyring${end}`);
@@ -36,16 +37,10 @@ export async function installPackages(
     target,
   });
   await mkdir(target, { recursive: true });
-  // Its mounts are in a namespace of their own, and its processes die with this one.
-  const alone = ["--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--"];
-  const tied = ["--pdeathsig", "KILL", "unshare", ...alone];
-  const ended = await attempt("setpriv", [...tied, "mmdebstrap", ...args], {
-    timeoutMs: installTimeoutMs,
-  });
+  const ended = await runAlone("mmdebstrap", args, installTimeoutMs);
   if (ended.code !== 0) {
-    const words = ended.stderr.trim().split("\n").slice(-4).join("; ");
     throw new ClusterError(
-      `Debian's packages ${packages.join(", ")} cannot be fetched and unpacked (mmdebstrap): ${words}`,
+      `Debian's packages ${packages.join(", ")} cannot be fetched and unpacked: mmdebstrap says: ${lastWords(ended)}`,
     );
   }
   await removeTraces(target);

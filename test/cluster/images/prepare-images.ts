@@ -4,12 +4,14 @@
  * engine, and made anew only when their inputs changed.
  */
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, statfs } from "node:fs/promises";
+import { mkdir, statfs } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheDirectory } from "../../../src/platform/cache-directory.ts";
 import { ClusterError } from "../cluster-error.ts";
+import { fillBase, nodeDescription } from "./base-image.ts";
 import { cachedImage } from "./image-cache.ts";
+import { buildLockstepImage, lockstepInputs } from "./lockstep-image.ts";
 import { machineArchitecture, measureFile, packImage } from "./pack-image.ts";
 import { whyNoImages } from "./required-programs.ts";
 import { type Fill, fillClient, fillKubeRouter, fillPause, fillProgram } from "./small-images.ts";
@@ -51,7 +53,21 @@ export const imageReferences: Readonly<Record<ImageName, string>> = {
   lockstep: "localhost/lockstep:1",
 };
 
-const recipes = path.dirname(fileURLToPath(import.meta.url));
+/** The sources that say how an image is made, next to those that all have in common. */
+const recipes: Readonly<Record<ImageName, string>> = {
+  pause: "small-images.ts",
+  client: "small-images.ts",
+  coredns: "small-images.ts",
+  "local-path-provisioner": "small-images.ts",
+  "kube-router": "small-images.ts",
+  base: "base-image.ts",
+  lockstep: "lockstep-image.ts",
+};
+const allRecipes = ["image-layout.ts", "pack-image.ts"];
+const debianRecipes = ["debian-mirror.ts", "debian-packages.ts"];
+
+const sources = path.dirname(fileURLToPath(import.meta.url));
+const project = path.join(sources, "../../../");
 /** Making the largest one needs that much at once. */
 const freeBytesMin = 2.5e9;
 
@@ -76,9 +92,9 @@ export async function prepareImages(
 async function prepareImage(name: ImageName, options: PrepareOptions): Promise<string> {
   switch (name) {
     case "pause":
-      return await filledImage(name, fillPause, [], options);
+      return await filledImage(name, fillPause, debianRecipes, options);
     case "client":
-      return await filledImage(name, fillClient, [], options);
+      return await filledImage(name, fillClient, debianRecipes, options);
     case "coredns":
     case "local-path-provisioner": {
       const program = options.binaries(name);
@@ -86,11 +102,12 @@ async function prepareImage(name: ImageName, options: PrepareOptions): Promise<s
     }
     case "kube-router": {
       const program = options.binaries(name);
-      return await filledImage(name, fillKubeRouter(program), [program], options);
+      return await filledImage(name, fillKubeRouter(program), [...debianRecipes, program], options);
     }
     case "base":
+      return await filledImage(name, fillBase, [...debianRecipes, nodeDescription], options);
     case "lockstep":
-      throw new ClusterError(`there is no recipe for ${name} yet`);
+      return await lockstepImage(options);
   }
 }
 
@@ -101,24 +118,36 @@ async function filledImage(
   inputs: readonly string[],
   { say }: PrepareOptions,
 ): Promise<string> {
-  const key = await imageKey(inputs);
-  return await cachedImage(name, key, async (file, work) => {
+  const reference = imageReferences[name];
+  return await cachedImage(name, await imageKey(name, inputs), async (file, work) => {
     await requireMachine();
-    say(`making the container image ${imageReferences[name]}`);
+    say(`making the container image ${reference}`);
     const root = path.join(work, "root");
     const config = await fill(root);
-    await packImage({ reference: imageReferences[name], config, layers: [root], work }, file);
+    await packImage({ reference, config, layers: [root], work }, file);
+  });
+}
+
+async function lockstepImage(options: PrepareOptions): Promise<string> {
+  const reference = imageReferences.lockstep;
+  const base = [recipes.base, ...debianRecipes, nodeDescription];
+  const key = await imageKey("lockstep", [...base, ...(await lockstepInputs())]);
+  return await cachedImage("lockstep", key, async (file, work) => {
+    await requireMachine();
+    const baseFile = await prepareImage("base", options);
+    options.say(`making the container image ${reference}`);
+    await buildLockstepImage(reference, baseFile, work, file);
   });
 }
 
 /** Everything that determines an image but the day on which its packages were fetched. */
-async function imageKey(inputs: readonly string[]): Promise<string> {
-  const sources = (await readdir(recipes)).filter((name) => /(?<!\.test)\.ts$/.test(name)).sort();
-  const hash = createHash("sha256").update(machineArchitecture());
-  for (const file of [...sources.map((name) => path.join(recipes, name)), ...inputs]) {
-    hash.update(`\0${path.basename(file)}\0`);
-    if (file.endsWith(".ts")) hash.update(await readFile(file));
-    else hash.update((await measureFile(file)).sha256);
+async function imageKey(image: ImageName, inputs: readonly string[]): Promise<string> {
+  const hash = createHash("sha256").update(`${machineArchitecture()} ${imageReferences[image]}`);
+  for (const input of [...allRecipes, recipes[image], ...inputs]) {
+    const file = path.resolve(sources, input);
+    const name = file.startsWith(project) ? file.slice(project.length) : path.basename(file);
+    const { sha256 } = await measureFile(file);
+    hash.update(`\0${name}\0${sha256}`);
   }
   return hash.digest("hex").slice(0, 16);
 }

@@ -1,0 +1,137 @@
+/**
+ * The image of Lockstep itself: the project's Dockerfile over a context with exactly what the
+ * product opens when it runs. buildah's storage lives as long as one build: to fill it takes
+ * seconds, and there are no old layers to look after.
+ */
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { ClusterError } from "../cluster-error.ts";
+import { attempt, run } from "../run-program.ts";
+import { indexOf } from "./image-layout.ts";
+import { packLayout } from "./pack-image.ts";
+import { lastWords, runAlone } from "./run-alone.ts";
+
+const project = fileURLToPath(new URL("../../../", import.meta.url));
+const buildStamp = path.join(project, "dist", ".lockstep-built");
+const dockerfile = path.join(project, "Dockerfile");
+const packageFiles = ["package.json", "package-lock.json", ".npmrc"];
+/** Of the checkout; the page is served from its sources. */
+const contextPlaces = ["dist", "guest", "package.json", "src/cli/page"];
+const npmTimeoutMs = 300_000;
+const guestTimeoutMs = 900_000;
+const buildTimeoutMs = 300_000;
+
+/** The files that the image follows from. @throws ClusterError when the product is not built. */
+export async function lockstepInputs(): Promise<string[]> {
+  try {
+    await readFile(buildStamp);
+  } catch {
+    throw new ClusterError("the product is not built: there is no dist/; run: npm run build");
+  }
+  const folders = ["guest", "src/cli/page"];
+  const found = await Promise.all(folders.map((folder) => filesBelow(path.join(project, folder))));
+  const single = packageFiles.map((name) => path.join(project, name));
+  // The stamp stands for all of dist/.
+  return [buildStamp, dockerfile, ...single, ...found.flat()];
+}
+
+/** Writes the image to `file`. @throws ClusterError */
+export async function buildLockstepImage(
+  reference: string,
+  baseFile: string,
+  work: string,
+  file: string,
+): Promise<void> {
+  const context = path.join(work, "context");
+  await stageContext(context, path.join(work, "npm"));
+  const layout = await buildWithBuildah(reference, baseFile, context, work);
+  const index: unknown = JSON.parse(await readFile(path.join(layout, "index.json"), "utf8"));
+  await packLayout(layout, indexOf(reference, onlyManifest(index)), file);
+}
+
+async function stageContext(context: string, npm: string): Promise<void> {
+  for (const place of contextPlaces) {
+    await cp(path.join(project, place), path.join(context, place), { recursive: true });
+  }
+  await installPackages(npm);
+  await rename(path.join(npm, "node_modules"), path.join(context, "node_modules"));
+  await stageGuest("default", path.join(context, "guests"));
+  // Whoever made the checkout may keep it to themselves; the product runs as a stranger.
+  await run("chmod", ["-R", "u=rwX,go=rX", context]);
+}
+
+/** What the lock file says for production; Node is optional there, and comes from the base. */
+async function installPackages(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  for (const name of packageFiles) {
+    await cp(path.join(project, name), path.join(directory, name));
+  }
+  const omitted = ["--omit=dev", "--omit=optional", "--ignore-scripts"];
+  const quiet = ["--no-fund", "--no-audit", "--loglevel=error"];
+  const command = ["-C", directory, "npm", "ci", ...omitted, ...quiet];
+  const ended = await attempt("env", command, { timeoutMs: npmTimeoutMs });
+  if (ended.code !== 0) {
+    throw new ClusterError(`npm cannot install the product's packages: ${lastWords(ended)}`);
+  }
+  // For debuggers; two thirds of what they belong to.
+  const maps = ["-name", "*.map", "-type", "f", "-delete"];
+  await run("find", [path.join(directory, "node_modules"), ...maps]);
+}
+
+/** A guest is found by the name of its folder, which build.sh derives from its sources. */
+async function stageGuest(name: string, guests: string): Promise<void> {
+  const script = path.join(project, "guest", "build.sh");
+  const printed = await run("bash", [script, name], { timeoutMs: guestTimeoutMs });
+  const built = printed.trim().split("\n").at(-1) ?? "";
+  await cp(built, path.join(guests, path.basename(built)), { recursive: true });
+  await symlink(path.basename(built), path.join(guests, name));
+}
+
+/** The layout that buildah wrote. */
+async function buildWithBuildah(
+  reference: string,
+  baseFile: string,
+  context: string,
+  work: string,
+): Promise<string> {
+  const layout = path.join(work, "layout");
+  const storage = path.join(work, "storage");
+  // Nothing is fetched, so there is nothing to verify: the base is our own file.
+  const policy = path.join(work, "policy.json");
+  await writeFile(policy, '{"default":[{"type":"insecureAcceptAnything"}]}');
+  // vfs works on every file system, and is as fast as overlay for a single image.
+  const driver = ["--root", storage, "--runroot", `${storage}-run`, "--storage-driver", "vfs"];
+  const isolation = ["--isolation", "chroot", "--signature-policy", policy, "--timestamp", "0"];
+  const source = ["--build-arg", `BASE=oci-archive:${baseFile}`, "-f", dockerfile];
+  await buildah([...driver, "build", ...isolation, ...source, "-t", reference, context]);
+  const target = [reference, `oci:${layout}:built`];
+  await buildah([...driver, "push", "--signature-policy", policy, ...target]);
+  await rm(storage, { recursive: true });
+  return layout;
+}
+
+async function buildah(args: readonly string[]): Promise<void> {
+  const ended = await runAlone("buildah", args, buildTimeoutMs);
+  if (ended.code === 0) return;
+  throw new ClusterError(`buildah cannot build the image of Lockstep: ${lastWords(ended)}`);
+}
+
+/** The one manifest of a layout's index. @throws ClusterError */
+export function onlyManifest(index: unknown): object {
+  const manifests =
+    typeof index === "object" && index !== null && "manifests" in index ? index.manifests : [];
+  const [manifest, ...others]: unknown[] = Array.isArray(manifests) ? manifests : [];
+  if (typeof manifest === "object" && manifest !== null && others.length === 0) return manifest;
+  throw new ClusterError(
+    `buildah wrote an index without exactly one image: ${JSON.stringify(index)}`,
+  );
+}
+
+async function filesBelow(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .sort();
+}

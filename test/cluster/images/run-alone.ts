@@ -1,0 +1,21 @@
+/** Runs a program that mounts and starts others so that nothing of it can be left behind. */
+import { attempt, type Ended } from "../run-program.ts";
+
+/**
+ * Its mounts are in a namespace of their own; its processes end with it, and it ends with us.
+ * @throws ClusterError when it cannot be started.
+ */
+export function runAlone(
+  program: string,
+  args: readonly string[],
+  timeoutMs: number,
+): Promise<Ended> {
+  const namespaces = ["--mount", "--pid", "--mount-proc", "--fork", "--kill-child=KILL"];
+  const command = ["--pdeathsig", "KILL", "unshare", ...namespaces, "--", program, ...args];
+  return attempt("setpriv", command, { timeoutMs });
+}
+
+/** What it said last, for a sentence. */
+export function lastWords({ stderr, stdout }: Ended): string {
+  return (stderr.trim() || stdout.trim()).split("\n").slice(-4).join("; ");
+}
