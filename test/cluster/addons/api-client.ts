@@ -1,0 +1,78 @@
+/** The API server over HTTPS, with a client certificate: requests, and the stream of a watch. */
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import https from "node:https";
+
+/** Where the API server is and who asks; certificates and key as PEM texts. */
+export interface ApiAccess {
+  readonly url: string;
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** An answer that is not 2xx. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const requestTimeoutMs = 10_000;
+
+export class ApiClient {
+  readonly #url: string;
+  readonly #agent: https.Agent;
+
+  constructor({ url, ca, certificate, key }: ApiAccess) {
+    this.#url = url;
+    this.#agent = new https.Agent({ keepAlive: true, ca, cert: certificate, key });
+  }
+
+  /** @throws ApiError, or what the connection failed with. */
+  async request(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<unknown> {
+    const signal = AbortSignal.timeout(requestTimeoutMs);
+    const answer = await this.#send(method, path, signal, body);
+    return JSON.parse(await text(answer));
+  }
+
+  /** Lines of a watch until it ends. @throws ApiError, or what the connection failed with. */
+  async *lines(path: string, signal: AbortSignal): AsyncGenerator<string> {
+    const answer = await this.#send("GET", path, signal);
+    answer.setEncoding("utf8");
+    let rest = "";
+    for await (const chunk of answer) {
+      const parts = `${rest}${chunk}`.split("\n");
+      rest = parts.pop() ?? "";
+      yield* parts;
+    }
+  }
+
+  async #send(method: string, path: string, signal: AbortSignal, body?: object) {
+    const headers = body === undefined ? {} : { "content-type": "application/json" };
+    const options = { method, headers, agent: this.#agent, signal };
+    const request = https.request(`${this.#url}${path}`, options);
+    request.end(body === undefined ? undefined : JSON.stringify(body));
+    const [answer]: IncomingMessage[] = await once(request, "response");
+    if (answer === undefined) throw new ApiError(0, `${method} ${path} was not answered`);
+    const status = answer.statusCode ?? 0;
+    if (status >= 200 && status < 300) return answer;
+    const words = (await text(answer)).slice(0, 500);
+    throw new ApiError(status, `${method} ${path} was answered with ${status}: ${words}`);
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+async function text(answer: IncomingMessage): Promise<string> {
+  answer.setEncoding("utf8");
+  let whole = "";
+  for await (const chunk of answer) whole += chunk;
+  return whole;
+}
