@@ -9,7 +9,7 @@ import { findHierarchies, freezeGroup } from "./cgroups.ts";
 import { ClusterError } from "./cluster-error.ts";
 import { apiReady, startProgram, stopProgram } from "./control-plane.ts";
 import { takeDown } from "./down.ts";
-import { dropPeer, dropShare, peerNetworks, setFaults } from "./faults.ts";
+import { fromPeers, peerNetworks, setFault, shareOf } from "./faults.ts";
 import { Kubectl } from "./kubectl.ts";
 import {
   fakeNodesMax,
@@ -130,7 +130,7 @@ export class Cluster {
     const { record, layout, node } = await this.#node(name);
     if (from.length > 0) {
       const networks = from.flatMap((peer) => peerNetworks(layout, peer));
-      await setFaults(requireFirstProcess(record, node), dropPeer(networks));
+      await setFault(requireFirstProcess(record, node), fromPeers(networks));
       return;
     }
     await this.#plug(node, "down");
@@ -144,14 +144,14 @@ export class Cluster {
       );
     }
     const { record, node } = await this.#node(name);
-    await setFaults(requireFirstProcess(record, node), dropShare(percent));
+    await setFault(requireFirstProcess(record, node), shareOf(percent));
   }
 
   /** Ends what `partition` and `lose` began. */
   async heal(name: string): Promise<void> {
     const { record, node } = await this.#node(name);
     const first = firstProcess(record, node);
-    if (first !== null) await setFaults(first, []);
+    if (first !== null) await setFault(first, null);
     await this.#plug(node, "up");
   }
 

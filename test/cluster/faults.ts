@@ -1,7 +1,7 @@
 /**
- * Faults of a node's network that are finer than its cable: packets from and to some peers, or a share
- * of all packets, are dropped in the node's own network namespace, on their way in, out and through
- * (pods are routed). A node that is switched off forgets them.
+ * Faults of a node's network that are finer than pulling its cable: packets from and to some peers, or
+ * a share of all packets, are dropped where the cable ends in the node, without a word to the sender.
+ * A node that is switched off forgets them.
  */
 import { ClusterError } from "./cluster-error.ts";
 import type { Layout } from "./layout.ts";
@@ -10,8 +10,12 @@ import type { ClusterProcess } from "./processes.ts";
 import { run } from "./run-program.ts";
 
 const table = "lockstep_faults";
-/** Before everything that kube-proxy or a policy engine does. */
-const priority = -400;
+
+/** What is dropped on its way in, and on its way out, as matches of nft(8). */
+export interface Fault {
+  readonly arriving: string;
+  readonly leaving: string;
+}
 
 /** The addresses of a peer: another node with its pods, or "api", the machine with the control plane. */
 export function peerNetworks(layout: Layout, peer: string): string[] {
@@ -22,30 +26,32 @@ export function peerNetworks(layout: Layout, peer: string): string[] {
   throw new ClusterError(`there is no "${peer}" to cut a node off from; give one of ${names}`);
 }
 
-/** Replaces the node's faults by these rules; none: it has no faults any more. */
-export async function setFaults(first: ClusterProcess, rules: readonly string[]): Promise<void> {
+/** Replaces the node's fault, or with null, ends it. */
+export async function setFault(first: ClusterProcess, fault: Fault | null): Promise<void> {
   const [program, args] = insideNode(first, ["nft", "-f", "-"]);
-  await run(program, args, { input: ruleset(rules) });
+  await run(program, args, { input: ruleset(fault) });
 }
 
-/** In the language of nft(8). */
-export function ruleset(rules: readonly string[]): string {
-  const empty = `table inet ${table} {}\ndelete table inet ${table}\n`;
-  if (rules.length === 0) return empty;
-  const chains = ["prerouting", "output", "forward"].map((hook) => {
-    const body = rules.map((rule) => `    ${rule}\n`).join("");
-    return `  chain ${hook} {\n    type filter hook ${hook} priority ${priority};\n${body}  }\n`;
-  });
-  return `${empty}table inet ${table} {\n${chains.join("")}}\n`;
+/** In the language of nft(8): whether there was a fault before or not, there is this one after. */
+export function ruleset(fault: Fault | null): string {
+  const none = `table netdev ${table} {}\ndelete table netdev ${table}\n`;
+  if (fault === null) return none;
+  const chain = (name: string, hook: string, match: string) =>
+    `  chain ${name} {\n    type filter hook ${hook} device "eth0" priority 0;\n    ${match} drop\n  }\n`;
+  const chains = [
+    chain("arriving", "ingress", fault.arriving),
+    chain("leaving", "egress", fault.leaving),
+  ];
+  return `${none}table netdev ${table} {\n${chains.join("")}}\n`;
 }
 
-export function dropPeer(networks: readonly string[]): string[] {
+export function fromPeers(networks: readonly string[]): Fault {
   const set = `{ ${networks.join(", ")} }`;
-  return [`ip saddr ${set} drop`, `ip daddr ${set} drop`];
+  return { arriving: `ip saddr ${set}`, leaving: `ip daddr ${set}` };
 }
 
-/** Of what goes over the cable; what stays within the node is not lost. */
-export function dropShare(percent: number): string[] {
-  const dice = `numgen random mod 1000 < ${Math.round(percent * 10)} drop`;
-  return [`iifname "eth0" ${dice}`, `oifname "eth0" ${dice}`];
+/** In per cent, to a tenth. */
+export function shareOf(percent: number): Fault {
+  const dice = `numgen random mod 1000 < ${Math.round(percent * 10)}`;
+  return { arriving: dice, leaving: dice };
 }
