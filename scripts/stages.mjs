@@ -11,7 +11,13 @@ import { fileURLToPath } from "node:url";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 /** From fast to slow; a folder of test/ that is not named here comes last. */
-const order = ["checks", "unit", "rules", "conformance", "simulation", "integration", "e2e"];
+const order = [
+  ...["checks", "unit", "rules", "conformance", "simulation", "integration"],
+  ...["proof", "bench", "cluster", "cluster build", "api", "e2e"],
+];
+const isCi = process.env.CI === "true";
+/** Minutes of a machine of which one is root: by hand with `npm test -- test/e2e`. */
+const onlyOnCi = ["e2e"];
 
 const wanted = process.argv.slice(2);
 const stages = allStages().filter(([name]) => wanted.length === 0 || wanted.includes(name));
@@ -22,9 +28,16 @@ report(results);
 /** Each stage's name, and a function that gives how many passed, failed and were skipped. */
 function allStages() {
   const byStage = Map.groupBy([...testFiles("src"), ...testFiles("test")], stageOf);
-  const stages = [...byStage].map(([name, files]) => [name, () => runJest(name, files)]);
+  const stages = [...byStage].map(([name, files]) => {
+    const skips = onlyOnCi.includes(name) && !isCi;
+    return [name, () => (skips ? skipStage(name) : runJest(name, files))];
+  });
   const place = ([name]) => (order.includes(name) ? order.indexOf(name) : order.length);
-  return [["checks", runChecks], ...stages].sort((a, b) => place(a) - place(b));
+  const others = [
+    ["checks", runChecks],
+    ["cluster build", buildCluster],
+  ];
+  return [...others, ...stages].sort((a, b) => place(a) - place(b));
 }
 
 function testFiles(folder) {
@@ -63,6 +76,23 @@ async function runChecks() {
   return { passed: checks.length - failed, failed, skipped: [] };
 }
 
+function skipStage(name) {
+  const why = `it needs root and minutes; run it with: npm test -- test/${name}`;
+  return { passed: 0, failed: 0, skipped: [`${name} (${why})`] };
+}
+
+/**
+ * The programs of Kubernetes that the next stages need, and on CI the images: minutes on a machine that
+ * has none, nothing where the cache has them. Where they cannot be had, the stages say so by name.
+ */
+async function buildCluster() {
+  const levels = isCi ? ["nodes", "fake-nodes"] : ["api"];
+  const command = ["--no-warnings", "test/cluster/main.ts", "prepare", "--level", ...levels];
+  if ((await node(command)) === 0) return { passed: 1, failed: 0, skipped: [] };
+  if (isCi) return { passed: 0, failed: 1, skipped: [] };
+  return { passed: 0, failed: 0, skipped: ["cluster build (the reason is above)"] };
+}
+
 async function runJest(name, files) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "lockstep-tests-"));
   const summary = path.join(folder, "summary.json");
@@ -96,7 +126,7 @@ function report(results) {
   process.stdout.write("\n");
   for (const { name, seconds, passed, failed, skipped } of results) {
     const counts = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
-    process.stdout.write(`${name.padEnd(12)} ${seconds.toFixed(1).padStart(7)} s   ${counts}\n`);
+    process.stdout.write(`${name.padEnd(14)} ${seconds.toFixed(1).padStart(7)} s   ${counts}\n`);
   }
   const sum = (field) => results.reduce((total, result) => total + result[field], 0);
   process.stdout.write(`\n${sum("passed")} passed, ${sum("failed")} failed\n`);

@@ -68,7 +68,7 @@ export class Cluster {
     const records = options.records ?? new Records();
     requireSensible(name, level, nodeCount);
     await requireMachine(level, nodeCount, records.root);
-    const parts = await prepareParts(level, say);
+    const parts = await prepareParts([level], say);
     const step = stepTeller(say);
     const port = 12_379;
     const made = await records.create({ name, level, nodeCount, profile }, (taken) => {

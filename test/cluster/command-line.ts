@@ -6,7 +6,9 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { Cluster } from "./cluster.ts";
 import { ClusterError } from "./cluster-error.ts";
 import { type Level, levels } from "./layout.ts";
+import { prepareParts } from "./parts.ts";
 import { Records } from "./record.ts";
+import { missingPackages } from "./required-programs.ts";
 import { describeStatus } from "./status.ts";
 import { type Profile, profiles } from "./timings.ts";
 
@@ -52,6 +54,7 @@ export function commandLine(): Command {
     });
   }
   addLoad(program);
+  addPreparing(program);
   return program;
 }
 
@@ -226,6 +229,26 @@ function addLoad(program: Command): void {
       await (await Cluster.open(name)).load(image);
       say(`${image} is loaded`);
     });
+}
+
+function addPreparing(program: Command): void {
+  program
+    .command("prepare")
+    .description(
+      "build the programs and images of levels that are not in the cache; up does so, too",
+    )
+    .addOption(new Option("--level <level...>", "for what").choices(levels).default(["nodes"]))
+    .action(async ({ level }: { level: Level[] }) => {
+      const { steps } = await prepareParts(level, say);
+      for (const { name, seconds } of steps) say(`${seconds.toFixed(1).padStart(6)} s  ${name}`);
+      say(`everything for ${level.join(", ")} is there`);
+    });
+  program
+    .command("packages")
+    .description(
+      "the Debian packages that a cluster needs and this machine lacks, for apt-get install",
+    )
+    .action(() => void process.stdout.write(`${missingPackages().join(" ")}\n`));
 }
 
 function parseCount(text: string): number {

@@ -1,41 +1,12 @@
 /** What a machine must offer for a cluster with nodes; the first thing that is missing is one sentence. */
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
+import { existsSync, readFileSync, statfsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { findHierarchies } from "./cgroups.ts";
 import { ClusterError } from "./cluster-error.ts";
 import type { Level } from "./layout.ts";
+import { programsOfAll, programsOfNodes, requirePrograms } from "./required-programs.ts";
 import { attempt } from "./run-program.ts";
-
-/** Programs, each with Debian's package that has it. */
-const programsOfAll = [
-  ["openssl", "openssl"],
-  ["flock", "util-linux"],
-  ["ip", "iproute2"],
-] as const;
-
-const programsOfNodes = [
-  ["containerd", "containerd"],
-  ["ctr", "containerd"],
-  ["runc", "runc"],
-  ["nft", "nftables"],
-  ["iptables", "iptables"],
-  ["ipset", "ipset"],
-  ["conntrack", "conntrack"],
-  ["catatonit", "catatonit"],
-  ["unshare", "util-linux"],
-  ["nsenter", "util-linux"],
-  ["mount", "mount"],
-] as const;
-
-const networkPlugins = ["ptp", "host-local", "portmap", "loopback"];
-const networkPluginsDirectory = "/usr/lib/cni";
-
-/** Debian's packages, for apt-get install. */
-export const clusterPackages = [
-  ...new Set([...programsOfAll, ...programsOfNodes].map(([, from]) => from)),
-  "containernetworking-plugins",
-];
 
 const bytesPerNode = 1.2e9;
 const bytesOfControlPlane = 0.5e9;
@@ -52,41 +23,10 @@ export async function requireMachine(level: Level, nodeCount: number, root: stri
       );
     }
     requirePrograms(programsOfNodes);
-    requireNetworkPlugins();
     findHierarchies();
     await requireKernel();
   }
   await requireRoom(level, nodeCount, root);
-}
-
-function requirePrograms(programs: readonly (readonly [string, string])[]): void {
-  const missing = programs.filter(([program]) => !isOnPath(program));
-  if (missing.length === 0) return;
-  const names = missing.map(([program]) => program).join(", ");
-  const packages = [...new Set(missing.map(([, from]) => from))].join(" ");
-  throw new ClusterError(`the cluster needs ${names}; run: apt-get install ${packages}`);
-}
-
-function isOnPath(program: string): boolean {
-  return `${process.env["PATH"]}:/usr/sbin:/sbin`.split(":").some((directory) => {
-    try {
-      accessSync(path.join(directory, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-function requireNetworkPlugins(): void {
-  const missing = networkPlugins.filter((name) => {
-    return !existsSync(path.join(networkPluginsDirectory, name));
-  });
-  if (missing.length === 0) return;
-  throw new ClusterError(
-    `the network plugins ${missing.join(", ")} are not in ${networkPluginsDirectory}; ` +
-      "run: apt-get install containernetworking-plugins",
-  );
 }
 
 /** Each feature is tried where it does no harm: in namespaces that end with the attempt. */

@@ -1,19 +1,13 @@
-/** Which programs of Debian the images are made with; whoever sets up a machine installs `imagePackages`. */
-import { accessSync, constants } from "node:fs";
+/** Which programs of Debian the images are made with; and what to install. */
+import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 
-/** Debian's packages, for apt-get install. */
-export const imagePackages = [
-  "buildah",
-  "debian-archive-keyring",
-  "gpgv",
-  "mmdebstrap",
-  "util-linux",
-] as const;
+/** With which Debian signs its packages. */
+export const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/** Each program with the package that has it. */
-const programs = [
+/** Each program, or file, with Debian's package that has it. */
+export const imagePrograms = [
   ["mmdebstrap", "mmdebstrap"],
   ["buildah", "buildah"],
   ["gpgv", "gpgv"],
@@ -23,14 +17,15 @@ const programs = [
   ["apt-config", "apt"],
   ["tar", "tar"],
   ["chroot", "coreutils"],
+  [keyring, "debian-archive-keyring"],
 ] as const;
 
 /** What keeps this machine from making images; null: nothing. */
 export function whyNoImages(
-  { isRoot, has }: Machine = { isRoot: process.getuid?.() === 0, has: isOnPath },
+  { isRoot, has }: Machine = { isRoot: process.getuid?.() === 0, has: isThere },
 ): string | null {
   if (!isRoot) return "container images are made by root only; run it as root (sudo)";
-  const missing = programs.filter(([program]) => !has(program));
+  const missing = imagePrograms.filter(([program]) => !has(program));
   if (missing.length === 0) return null;
   if (missing.some(([, from]) => from === "apt")) {
     return "container images are made of Debian's packages, and this machine has no apt; use Debian 12 or newer";
@@ -45,11 +40,12 @@ interface Machine {
   readonly has: (program: string) => boolean;
 }
 
-function isOnPath(program: string): boolean {
+function isThere(program: string): boolean {
+  if (path.isAbsolute(program)) return existsSync(program);
   return `${process.env["PATH"]}:/usr/sbin:/sbin`.split(":").some((directory) => {
     try {
       accessSync(path.join(directory, program), constants.X_OK);
-      return directory !== "";
+      return true;
     } catch {
       return false;
     }
