@@ -7,6 +7,7 @@ import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { installPackages } from "./debian-packages.ts";
+import { makeReadable } from "./pack-image.ts";
 import type { Fill } from "./small-images.ts";
 
 const node = fileURLToPath(
@@ -26,5 +27,6 @@ export const fillBase: Fill = async (root) => {
   await mkdir(papers, { recursive: true });
   await copyFile(path.join(node, "bin/node"), path.join(programs, "node"));
   await copyFile(path.join(node, "LICENSE"), path.join(papers, "LICENSE"));
+  await makeReadable(path.join(root, "usr/local"));
   return { command: ["node"] };
 };

@@ -2,7 +2,7 @@
  * Unpacks packages of Debian 13 into a directory, whatever Debian this machine runs. apt verifies
  * their signatures; the directory keeps nothing of this machine, nor of how it was made.
  */
-import { access, mkdir, readdir, rm, symlink } from "node:fs/promises";
+import { mkdir, readdir, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import { ClusterError } from "../cluster-error.ts";
@@ -16,10 +16,10 @@ import {
   mmdebstrapArguments,
 } from "./debian-mirror.ts";
 import { machineArchitecture } from "./pack-image.ts";
+import { keyring } from "./required-programs.ts";
 import { lastWords, runAlone } from "./run-alone.ts";
 
 const installTimeoutMs = 600_000;
-const keyrings = [".gpg", ".pgp"].map((end) => `/usr/share/keyrings/debian-archive-keyring${end}`);
 
 /** The packages and what they depend on, installed or just unpacked. @throws ClusterError */
 export async function installPackages(
@@ -31,13 +31,16 @@ export async function installPackages(
     variant,
     packages,
     architecture: machineArchitecture(),
-    keyring: await findKeyring(),
+    keyring,
     mirrors: await findMirrors(),
     settings: mirrorSettings(await run("apt-config", ["dump"])),
     target,
   });
   await mkdir(target, { recursive: true });
-  const ended = await runAlone("mmdebstrap", args, installTimeoutMs);
+  const ended = await runAlone("mmdebstrap", args, {
+    work: path.dirname(target),
+    timeoutMs: installTimeoutMs,
+  });
   if (ended.code !== 0) {
     throw new ClusterError(
       `Debian's packages ${packages.join(", ")} cannot be fetched and unpacked: mmdebstrap says: ${lastWords(ended)}`,
@@ -84,19 +87,5 @@ async function findMirrors(): Promise<Mirrors> {
   if (known !== null) return known;
   throw new ClusterError(
     "apt on this machine knows no Debian mirror; set LOCKSTEP_DEBIAN_MIRROR to the address of one",
-  );
-}
-
-async function findKeyring(): Promise<string> {
-  for (const file of keyrings) {
-    try {
-      await access(file);
-      return file;
-    } catch {
-      // The other name is tried.
-    }
-  }
-  throw new ClusterError(
-    "Debian's archive keys are missing; run: apt-get install debian-archive-keyring",
   );
 }

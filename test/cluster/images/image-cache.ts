@@ -27,7 +27,7 @@ const buildingPrefix = ".building-";
 /** Another checkout may use it until then. */
 const unusedMsMin = 24 * 3600_000;
 /** No image takes that long: its maker was killed. */
-const abandonedMs = 4 * 3600_000;
+const abandonedMs = 3600_000;
 
 /** The file of the image with this key, made by `make` if there is none that is whole. */
 export async function cachedImage(

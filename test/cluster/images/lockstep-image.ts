@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { ClusterError } from "../cluster-error.ts";
 import { attempt, run } from "../run-program.ts";
 import { indexOf } from "./image-layout.ts";
-import { packLayout } from "./pack-image.ts";
+import { makeReadable, packLayout } from "./pack-image.ts";
 import { lastWords, runAlone } from "./run-alone.ts";
 
 const project = fileURLToPath(new URL("../../../", import.meta.url));
@@ -57,8 +57,7 @@ async function stageContext(context: string, npm: string): Promise<void> {
   await installPackages(npm);
   await rename(path.join(npm, "node_modules"), path.join(context, "node_modules"));
   await stageGuest("default", path.join(context, "guests"));
-  // Whoever made the checkout may keep it to themselves; the product runs as a stranger.
-  await run("chmod", ["-R", "u=rwX,go=rX", context]);
+  await makeReadable(context);
 }
 
 /** What the lock file says for production; Node is optional there, and comes from the base. */
@@ -104,15 +103,15 @@ async function buildWithBuildah(
   const driver = ["--root", storage, "--runroot", `${storage}-run`, "--storage-driver", "vfs"];
   const isolation = ["--isolation", "chroot", "--signature-policy", policy, "--timestamp", "0"];
   const source = ["--build-arg", `BASE=oci-archive:${baseFile}`, "-f", dockerfile];
-  await buildah([...driver, "build", ...isolation, ...source, "-t", reference, context]);
+  await buildah(work, [...driver, "build", ...isolation, ...source, "-t", reference, context]);
   const target = [reference, `oci:${layout}:built`];
-  await buildah([...driver, "push", "--signature-policy", policy, ...target]);
+  await buildah(work, [...driver, "push", "--signature-policy", policy, ...target]);
   await rm(storage, { recursive: true });
   return layout;
 }
 
-async function buildah(args: readonly string[]): Promise<void> {
-  const ended = await runAlone("buildah", args, buildTimeoutMs);
+async function buildah(work: string, args: readonly string[]): Promise<void> {
+  const ended = await runAlone("buildah", args, { work, timeoutMs: buildTimeoutMs });
   if (ended.code === 0) return;
   throw new ClusterError(`buildah cannot build the image of Lockstep: ${lastWords(ended)}`);
 }

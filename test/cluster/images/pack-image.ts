@@ -67,6 +67,11 @@ function tarArguments(directory: string, file: string, members: readonly string[
   return ["-C", directory, ...ownership, ...order, "-cf", file, ...members];
 }
 
+/** For strangers, as which containers run: whoever makes the image may keep new files to themselves. */
+export async function makeReadable(directory: string): Promise<void> {
+  await run("chmod", ["-R", "go+rX", directory]);
+}
+
 export async function measureFile(file: string): Promise<Blob> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk);

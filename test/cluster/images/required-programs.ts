@@ -1,4 +1,4 @@
-/** Which programs of Debian the images are made with; and what to install. */
+/** Which programs of Debian the images are made with, and what to install for them. */
 import { accessSync, constants, existsSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";

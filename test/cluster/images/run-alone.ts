@@ -1,18 +1,20 @@
 /** Runs a program that mounts and starts others so that nothing of it can be left behind. */
+import process from "node:process";
 import { attempt, type Ended } from "../run-program.ts";
 
 /**
- * Its mounts are in a namespace of their own; its processes end with it, and it ends with us.
+ * Its mounts are in a namespace of their own; its processes end with it, and it ends with us. Its
+ * temporary files are in `work`, which is removed by whoever made it.
  * @throws ClusterError when it cannot be started.
  */
 export function runAlone(
   program: string,
   args: readonly string[],
-  timeoutMs: number,
+  { work, timeoutMs }: { readonly work: string; readonly timeoutMs: number },
 ): Promise<Ended> {
   const namespaces = ["--mount", "--pid", "--mount-proc", "--fork", "--kill-child=KILL"];
   const command = ["--pdeathsig", "KILL", "unshare", ...namespaces, "--", program, ...args];
-  return attempt("setpriv", command, { timeoutMs });
+  return attempt("setpriv", command, { timeoutMs, env: { ...process.env, TMPDIR: work } });
 }
 
 /** What it said last, for a sentence. */

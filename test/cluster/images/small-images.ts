@@ -4,6 +4,7 @@ import path from "node:path";
 import { run } from "../run-program.ts";
 import { installPackages, linkMergedDirectories } from "./debian-packages.ts";
 import type { ImageConfig } from "./image-layout.ts";
+import { makeReadable } from "./pack-image.ts";
 
 /** Fills a directory with an image's files and says how it is run. */
 export type Fill = (root: string) => Promise<ImageConfig>;
@@ -15,6 +16,7 @@ export const fillPause: Fill = async (root) => {
   await mkdir(root);
   await rename(path.join(debian, "usr/bin/catatonit"), path.join(root, "pause"));
   await rm(debian, { recursive: true });
+  await makeReadable(root);
   return { entrypoint: ["/pause", "-P"], user: "65535:65535" };
 };
 
@@ -28,6 +30,7 @@ export const fillClient: Fill = async (root) => {
   for (const directory of ["proc", "sys", "root", "home", "www", "mnt"]) {
     await mkdir(path.join(root, directory), { recursive: true });
   }
+  await makeReadable(root);
   return { command: ["/bin/sh"] };
 };
 
@@ -37,6 +40,7 @@ export function fillProgram(name: string, program: string): Fill {
     await mkdir(path.join(root, "tmp"), { recursive: true });
     await chmod(path.join(root, "tmp"), 0o1777);
     await copyProgram(program, path.join(root, name));
+    await makeReadable(root);
     return { entrypoint: [`/${name}`] };
   };
 }
@@ -63,6 +67,7 @@ export function fillKubeRouter(program: string): Fill {
       await mkdir(path.join(root, directory), { recursive: true });
     }
     await copyProgram(program, path.join(root, "usr/local/bin/kube-router"));
+    await makeReadable(root);
     return { entrypoint: ["/usr/local/bin/kube-router"] };
   };
 }
