@@ -21,19 +21,23 @@ const neededV2 = ["cpu", "cpuset", "memory", "io", "pids"];
 /** The hierarchies of this machine. @throws ClusterError when a controller is missing. */
 export function findHierarchies(
   mountInfo = readFileSync("/proc/self/mountinfo", "utf8"),
+  read = (file: string) => readFileSync(file, "utf8"),
 ): Hierarchy[] {
   const mounts = mountInfo.trim().split("\n").flatMap(parseMount);
   const v1 = mounts.filter((mount) => mount.version === 1);
-  if (v1.length > 0) return requireControllers(v1);
+  if (v1.length > 0) return requireControllers(firstOfEach(v1));
   const unified = mounts.find((mount) => mount.directory === "/sys/fs/cgroup");
-  if (unified !== undefined) return [requireUnified(unified)];
+  if (unified !== undefined) return [requireUnified(unified, read)];
   throw new ClusterError(
     "no control groups are mounted below /sys/fs/cgroup, without which no container runs; " +
       "run this on a machine (or in a privileged container) that has them",
   );
 }
 
-/** A line of mountinfo (proc_pid_mountinfo(5)); of two mounts of one hierarchy the first counts. */
+/** Options of the mount, and of a kernel with SELinux, that say nothing about which hierarchy it is. */
+const optionsOfMounts = ["rw", "ro", "xattr", "release_agent", "seclabel"];
+
+/** A line of mountinfo (proc_pid_mountinfo(5)). */
 function parseMount(line: string): Hierarchy[] {
   const [before = "", after = ""] = line.split(" - ");
   const directory = before.split(" ")[4] ?? "";
@@ -41,12 +45,15 @@ function parseMount(line: string): Hierarchy[] {
   if (!directory.startsWith("/sys/fs/cgroup")) return [];
   if (type === "cgroup2") return [{ version: 2, directory, options: "" }];
   if (type !== "cgroup") return [];
-  const options = superOptions
-    .split(",")
-    .filter((o) => !["rw", "xattr", "release_agent"].includes(o));
+  const options = superOptions.split(",").filter((o) => !optionsOfMounts.includes(o));
   const own = options.filter((option) => !option.startsWith("release_agent="));
   const isNamed = own.some((option) => option.startsWith("name="));
   return [{ version: 1, directory, options: [...(isNamed ? ["none"] : []), ...own].join(",") }];
+}
+
+/** A hierarchy can be mounted in several places. */
+function firstOfEach(mounts: readonly Hierarchy[]): Hierarchy[] {
+  return mounts.filter((mount, i) => mounts.findIndex((m) => m.options === mount.options) === i);
 }
 
 function requireControllers(hierarchies: readonly Hierarchy[]): Hierarchy[] {
@@ -56,8 +63,8 @@ function requireControllers(hierarchies: readonly Hierarchy[]): Hierarchy[] {
   throw missingControllers(missing);
 }
 
-function requireUnified(hierarchy: Hierarchy): Hierarchy {
-  const there = readFileSync(path.join(hierarchy.directory, "cgroup.controllers"), "utf8");
+function requireUnified(hierarchy: Hierarchy, read: (file: string) => string): Hierarchy {
+  const there = read(path.join(hierarchy.directory, "cgroup.controllers"));
   const missing = neededV2.filter((controller) => !there.trim().split(" ").includes(controller));
   if (missing.length > 0) throw missingControllers(missing);
   return hierarchy;
