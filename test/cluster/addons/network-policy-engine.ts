@@ -8,10 +8,9 @@
  */
 import { stat } from "node:fs/promises";
 import { run } from "../run-program.ts";
-import type { ApiClient } from "./api-client.ts";
 import type { KubernetesObject, NetworkPolicy, Pod } from "./kubernetes-objects.ts";
 import { rulesOfNode } from "./network-policy-rules.ts";
-import { WatchedObjects } from "./watched-objects.ts";
+import { type ObjectSource, WatchedObjects } from "./watched-objects.ts";
 
 /** Of every node that is up, by its name: a file that is its network namespace. */
 export type FindNamespaces = () => ReadonlyMap<string, string>;
@@ -31,7 +30,7 @@ export class NetworkPolicyEngine {
   readonly #policies: WatchedObjects<NetworkPolicy>;
   readonly #applied = new Map<string, Applied>();
 
-  constructor(client: ApiClient, findNamespaces: FindNamespaces, onChange: () => void) {
+  constructor(client: ObjectSource, findNamespaces: FindNamespaces, onChange: () => void) {
     this.#findNamespaces = findNamespaces;
     this.#pods = new WatchedObjects(client, "/api/v1/pods", onChange);
     this.#namespaces = new WatchedObjects(client, "/api/v1/namespaces", onChange);

@@ -79,7 +79,7 @@ const ingress: readonly [string, NetworkPolicy["spec"], readonly string[]][] = [
   [
     "pods of the same namespace by label",
     { ingress: [{ from: [friends] }] },
-    ["ip saddr { 10.1.2.2 } return"],
+    ["ip saddr 10.1.2.2 return"],
   ],
   [
     "pods of all namespaces by label",
@@ -89,7 +89,7 @@ const ingress: readonly [string, NetworkPolicy["spec"], readonly string[]][] = [
   [
     "a namespace by label",
     { ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: "b" } } }] }] },
-    ["ip saddr { 10.1.3.2 } return"],
+    ["ip saddr 10.1.3.2 return"],
   ],
   [
     "peers that are nowhere",
@@ -104,7 +104,7 @@ const ingress: readonly [string, NetworkPolicy["spec"], readonly string[]][] = [
   [
     "a range of ports from somebody",
     { ingress: [{ from: [friends], ports: [{ port: 8000, endPort: 8010 }] }] },
-    ["ip saddr { 10.1.2.2 } tcp dport 8000-8010 return"],
+    ["ip saddr 10.1.2.2 tcp dport 8000-8010 return"],
   ],
   [
     "a port by the name it has in this pod",
@@ -120,7 +120,7 @@ const ingress: readonly [string, NetworkPolicy["spec"], readonly string[]][] = [
   [
     "addresses but for some",
     { ingress: [{ from: [{ ipBlock: { cidr: "10.0.0.0/8", except: ["10.9.0.0/16"] } }] }] },
-    ["ip saddr { 10.0.0.0/8 } ip saddr != 10.9.0.0/16 return"],
+    ["ip saddr 10.0.0.0/8 ip saddr != 10.9.0.0/16 return"],
   ],
   ["addresses of IPv6 only", { ingress: [{ from: [{ ipBlock: { cidr: "fd00::/8" } }] }] }, []],
 ];
@@ -134,7 +134,7 @@ test("what any of several policies allows is allowed", () => {
     policy({ ingress: [{ from: [friends] }] }),
     policy({ ingress: [{ ports: [{ port: 1 }] }] }),
   ];
-  const allowed = ["ip saddr { 10.1.2.2 } return", "tcp dport 1 return"];
+  const allowed = ["ip saddr 10.1.2.2 return", "tcp dport 1 return"];
   expect(chain("to_10_1_1_2", both)).toEqual([own, ...allowed, drop]);
 });
 
@@ -170,8 +170,8 @@ test("egress to a named port means each peer's own", () => {
   const spec = { policyTypes: ["Egress"], egress: [{ to: [friends], ports: [{ port: "web" }] }] };
   const lines = chain("from_10_1_1_2", [policy(spec)], { pods: [...pods, other] });
   expect(lines?.slice(1, -1)).toEqual([
-    "ip daddr { 10.1.2.2 } tcp dport 8080 return",
-    "ip daddr { 10.1.2.9 } tcp dport 9000 return",
+    "ip daddr 10.1.2.2 tcp dport 8080 return",
+    "ip daddr 10.1.2.9 tcp dport 9000 return",
   ]);
 });
 

@@ -218,7 +218,10 @@ function matchesOfGroup(
 
 function addressMatch(far: string, addresses: readonly string[] | null): string {
   if (addresses === null) return "";
-  return `ip ${far} { ${[...new Set(addresses)].join(", ")} } `;
+  const [first, ...others] = new Set(addresses);
+  // A set would not take 0.0.0.0/0 in every version of nftables.
+  if (others.length === 0) return `ip ${far} ${first} `;
+  return `ip ${far} { ${[first, ...others].join(", ")} } `;
 }
 
 function exceptMatch(far: string, except: readonly string[]): string {

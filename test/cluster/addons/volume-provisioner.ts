@@ -5,7 +5,7 @@
  */
 import { chmod, mkdir, rm } from "node:fs/promises";
 import path from "node:path";
-import { type ApiClient, ApiError } from "./api-client.ts";
+import { ApiError } from "./api-client.ts";
 import {
   type Place,
   reclaimedPlace,
@@ -15,7 +15,7 @@ import {
   type VolumePaths,
   wantedVolume,
 } from "./volumes.ts";
-import { WatchedObjects } from "./watched-objects.ts";
+import { type ObjectSource, WatchedObjects } from "./watched-objects.ts";
 
 export interface VolumeDirectories {
   /** On the machine, by the node's name: what that node sees at `inNodes.standard`. */
@@ -28,13 +28,13 @@ export interface VolumeDirectories {
 const volumesPath = "/api/v1/persistentvolumes";
 
 export class VolumeProvisioner {
-  readonly #client: ApiClient;
+  readonly #client: ObjectSource;
   readonly #directories: VolumeDirectories;
   readonly #claims: WatchedObjects<VolumeClaim>;
   readonly #volumes: WatchedObjects<Volume>;
   readonly #classes: WatchedObjects<StorageClass>;
 
-  constructor(client: ApiClient, directories: VolumeDirectories, onChange: () => void) {
+  constructor(client: ObjectSource, directories: VolumeDirectories, onChange: () => void) {
     this.#client = client;
     this.#directories = directories;
     this.#claims = new WatchedObjects(client, "/api/v1/persistentvolumeclaims", onChange);

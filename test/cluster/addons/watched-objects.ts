@@ -6,6 +6,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ApiClient } from "./api-client.ts";
 import type { KubernetesObject } from "./kubernetes-objects.ts";
 
+/** How to ask for a collection, and for the lines of a watch. */
+export type ObjectSource = Pick<ApiClient, "request" | "lines">;
+
 interface List {
   readonly metadata: { readonly resourceVersion: string };
   readonly items: readonly KubernetesObject[];
@@ -22,14 +25,14 @@ const watchTimeoutMs = (watchSeconds + 30) * 1000;
 const retryMs = 500;
 
 export class WatchedObjects<T extends KubernetesObject> {
-  readonly #client: ApiClient;
+  readonly #client: ObjectSource;
   readonly #path: string;
   readonly #onChange: () => void;
   #objects = new Map<string, T>();
   #isListed = false;
 
   /** `path` of the collection, as "/api/v1/pods". */
-  constructor(client: ApiClient, path: string, onChange: () => void) {
+  constructor(client: ObjectSource, path: string, onChange: () => void) {
     this.#client = client;
     this.#path = path;
     this.#onChange = onChange;
