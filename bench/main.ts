@@ -12,6 +12,7 @@ import { removeFiles } from "./pinned-pair.ts";
 import { killAll, usableCores } from "./processes.ts";
 import { describeMachine, type Row, table } from "./report.ts";
 import { sim } from "./sim.ts";
+import { testCluster } from "./test-cluster.ts";
 import { transfer } from "./transfer.ts";
 
 const benches: Record<string, (options: BenchOptions) => Promise<readonly Row[]>> = {
@@ -20,6 +21,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<readonly Row[]>
   log,
   network,
   sim,
+  "test-cluster": testCluster,
   transfer,
 };
 
@@ -27,7 +29,7 @@ const usage = `usage: npm run bench -- NAME [--json] [--quick] [--rounds R] [--n
 NAME is one of ${Object.keys(benches).join(", ")}
   --json      print the result as one line of JSON, and nothing else on standard output
   --quick     at most two minutes; the figures are rough
-  --rounds R  how often each thing is measured (cpu, log, network, sim, transfer)
+  --rounds R  how often each thing is measured (all but failover)
   --n N       how many kills, and how many freezes (failover, network)
 `;
 const interruptedCode = 130;

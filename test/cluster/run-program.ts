@@ -7,6 +7,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   readonly timeoutMs?: number;
   readonly env?: NodeJS.ProcessEnv;
+  /** Told what it says on standard error, while it runs. */
+  readonly onStderr?: (text: string) => void;
 }
 
 export interface Ended {
@@ -36,7 +38,7 @@ export async function run(
 export function attempt(
   program: string,
   args: readonly string[],
-  { input = "", timeoutMs = defaultTimeoutMs, env = process.env }: RunOptions = {},
+  { input = "", timeoutMs = defaultTimeoutMs, env = process.env, onStderr }: RunOptions = {},
 ): Promise<Ended> {
   const child = spawn(program, args, { env, timeout: timeoutMs, killSignal: "SIGKILL" });
   const printed = { stdout: "", stderr: "" };
@@ -45,6 +47,7 @@ export function attempt(
       printed[stream] += text;
     });
   }
+  if (onStderr !== undefined) child.stderr.on("data", (text: string) => onStderr(text.trimEnd()));
   // A program that ends without reading its input says why in its exit code.
   child.stdin.on("error", () => {});
   child.stdin.end(input);
