@@ -76,6 +76,27 @@ test.each<[string, (file: string) => Promise<void>, string]>([
   expect(entry).toHaveProperty("why", expect.stringContaining(why));
 });
 
+test("a program that has been checked is read again only after the file was touched", async () => {
+  const kept = path.join(folder, "kept");
+  const file = await put(await program("contents"), kept, "etcd");
+  const later = Date.now() + 60_000;
+  expect(await lookUp(kept, "etcd", later)).toMatchObject({ kind: "good" });
+  const [, checked = ""] = (await readFile(`${file}.sha256`, "utf8")).split("\n");
+  expect(checked).toMatch(/^(\d+ ){4}\d+$/);
+  // Whoever believes the second line does not compare with the first.
+  await writeFile(`${file}.sha256`, `another sum\n${checked}\n`);
+  expect(await lookUp(kept, "etcd", later)).toMatchObject({ kind: "good" });
+  await chmod(file, 0o700);
+  expect(await lookUp(kept, "etcd", later)).toMatchObject({ kind: "damaged" });
+});
+
+test("a file that was changed just now is read every time", async () => {
+  const kept = path.join(folder, "kept");
+  const file = await put(await program("contents"), kept, "etcd");
+  await lookUp(kept, "etcd");
+  expect((await readFile(`${file}.sha256`, "utf8")).split("\n")[1]).toBe("");
+});
+
 test("a program without a note of its sum, from a build that was killed, is none", async () => {
   await program("contents");
   expect(await lookUp(folder, "etcd")).toEqual({ kind: "none" });
