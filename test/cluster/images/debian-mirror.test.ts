@@ -28,8 +28,12 @@ const found: [string, string, ReturnType<typeof mirrorsFrom>][] = [
   ["no sources", "", null],
 ];
 
-test.each(found)("the mirror is found: %s", (_, targets, mirrors) => {
-  expect(mirrorsFrom(targets)).toEqual(mirrors);
+test.each(found)("the mirror is found: %s", (_, sources, mirrors) => {
+  const printed = sources.split("\n").flatMap((source) => {
+    const place = source.replace(" ", "/dists/");
+    return [`'${place}/InRelease' file 0`, `'${place}/main/binary-amd64/Packages.xz' file 0`];
+  });
+  expect(mirrorsFrom(printed.join("\n"))).toEqual(mirrors);
 });
 
 test("proxies and certificates are taken over, what weakens verification is not", () => {

@@ -6,9 +6,6 @@ import type { Architecture } from "./image-layout.ts";
 
 export const suite = "trixie";
 
-/** What is asked of `apt-get indextargets`, a line for each index. */
-export const indexTargetFormat = "$(SITE) $(RELEASE)";
-
 export interface Mirrors {
   readonly main: string;
   /** Null: this machine knows none. */
@@ -19,14 +16,13 @@ const suites =
   "bullseye|bookworm|trixie|forky|duke|sid|oldoldstable|oldstable|stable|testing|unstable";
 
 /**
- * From "site release" lines; null: there is no mirror of Debian among them. Repositories of others
- * use Debian's suite names too, but none of them has "-updates".
+ * From what `apt-get update --print-uris` would fetch; null: there is no mirror of Debian among it.
+ * Repositories of others use Debian's suite names too, but none of them has "-updates".
  */
-export function mirrorsFrom(indexTargets: string): Mirrors | null {
-  const sources = indexTargets
-    .split("\n")
-    .map((line) => line.trim().split(" "))
-    .map(([site = "", release = ""]) => ({ site, release }));
+export function mirrorsFrom(printed: string): Mirrors | null {
+  const sources = [...printed.matchAll(/^'(.*)\/dists\/([^']*)\/InRelease'/gm)].map(
+    ([, site = "", release = ""]) => ({ site, release }),
+  );
   const find = (suffix: string) =>
     sources.find(({ release }) => new RegExp(`^(${suites})${suffix}$`).test(release))?.site;
   const main = find("-updates") ?? find("");

@@ -9,7 +9,6 @@ import { ClusterError } from "../cluster-error.ts";
 import { run } from "../run-program.ts";
 import {
   type Extraction,
-  indexTargetFormat,
   type Mirrors,
   mirrorSettings,
   mirrorsFrom,
@@ -27,18 +26,19 @@ export async function installPackages(
   packages: readonly string[],
   target: string,
 ): Promise<void> {
+  const work = path.dirname(target);
   const args = mmdebstrapArguments({
     variant,
     packages,
     architecture: machineArchitecture(),
     keyring,
-    mirrors: await findMirrors(),
+    mirrors: await findMirrors(work),
     settings: mirrorSettings(await run("apt-config", ["dump"])),
     target,
   });
   await mkdir(target, { recursive: true });
   const ended = await runAlone("mmdebstrap", args, {
-    work: path.dirname(target),
+    work,
     timeoutMs: installTimeoutMs,
   });
   if (ended.code !== 0) {
@@ -78,10 +78,12 @@ async function namesIn(directory: string): Promise<string[]> {
   }
 }
 
-async function findMirrors(): Promise<Mirrors> {
+/** apt is asked, because it reads its configuration best; it is only asked to print. */
+async function findMirrors(work: string): Promise<Mirrors> {
   const named = process.env["LOCKSTEP_DEBIAN_MIRROR"];
-  const format = ["indextargets", "--format", indexTargetFormat, "Created-By: Packages"];
-  const known = mirrorsFrom(await run("apt-get", format));
+  // Not its own lists, which another apt may have locked: none at all.
+  const lists = ["-o", `Dir::State::lists=${path.join(work, "lists")}`];
+  const known = mirrorsFrom(await run("apt-get", ["update", "--print-uris", ...lists]));
   if (named !== undefined && named !== "")
     return { main: named, security: known?.security ?? null };
   if (known !== null) return known;
