@@ -62,7 +62,8 @@ export function expectedPrograms({ spec }: Layout): readonly string[] {
   return [...controlPlanePrograms, ...(spec.level === "fake-nodes" ? ["kwok"] : [])];
 }
 
-async function readiness(kubectl: Kubectl): Promise<Map<string, boolean>> {
+/** Of each node that the API server knows: whether it is Ready. */
+export async function readiness(kubectl: Kubectl): Promise<Map<string, boolean>> {
   const ready = '{.status.conditions[?(@.type=="Ready")].status}';
   const lines = `range .items[*]}{.metadata.name} ${ready}{"\\n"}{end`;
   const { code, stdout } = await kubectl.attempt(["get", "nodes", "-o", `jsonpath={${lines}}`]);

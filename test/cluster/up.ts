@@ -2,8 +2,9 @@
 import { copyFile, link } from "node:fs/promises";
 import path from "node:path";
 import { until } from "../../bench/waiting.ts";
-import { ClusterError } from "./cluster-error.ts";
+import { ClusterError, codeOf } from "./cluster-error.ts";
 import { apiReady, requireRunning, startProgram, writeFilesOf } from "./control-plane.ts";
+import { startFakeNodes } from "./fake-nodes/start-fake-nodes.ts";
 import { Kubectl } from "./kubectl.ts";
 import type { Layout, NodeLayout } from "./layout.ts";
 import { raiseLimits } from "./machine-limits.ts";
@@ -46,6 +47,11 @@ export async function bringUp({ records, record, images, step }: BringUp): Promi
   const kubectl = new Kubectl(current, layout);
   await startControllers(current, layout, kubectl);
   step("controllers work");
+  if (record.spec.level === "fake-nodes") {
+    await startFakeNodes(current, layout, kubectl);
+    step(`${record.spec.nodeCount} fake nodes Ready`);
+    return;
+  }
   await grantNodes(kubectl);
   await Promise.all(layout.nodes.map((node) => nodeReady(kubectl, node)));
   if (layout.nodes.length > 0) step(`${layout.nodes.length} nodes Ready`);
@@ -110,7 +116,7 @@ export async function giveImage(layout: Layout, { name, file }: ImageFile): Prom
   try {
     await link(file, target);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : null;
+    const code = codeOf(error);
     if (code === "EEXIST") return target;
     if (code === "ENOENT")
       throw new ClusterError(`there is no file ${file}; give the tar of an image`);
