@@ -76,6 +76,7 @@ test("the command for go says everything that decides the result", () => {
   expect(args).toEqual([
     "build",
     ...flags,
+    "-gcflags=all=-dwarf=false",
     "-v",
     "-o",
     "/there/",

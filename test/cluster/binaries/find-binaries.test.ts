@@ -89,7 +89,7 @@ test.each<[string, BinaryName, Partial<Surroundings>, boolean, RegExp]>([
     true,
     /etcd.*install Go 1\.26.*LOCKSTEP_CLU/,
   ],
-  ["when it must not be built", "kwok", {}, false, /^kwok.*not to be built/],
+  ["when it must not be built", "kwok", {}, false, /needs kwok: .*not to be built/],
   [
     "when the build fails",
     "kwok",
@@ -97,7 +97,7 @@ test.each<[string, BinaryName, Partial<Surroundings>, boolean, RegExp]>([
       build: async () => await Promise.reject(new BinariesError("build failed", "no such module")),
     },
     true,
-    /kwok cannot be built: no such module/,
+    /needs kwok: no such module/,
   ],
 ])("%s, a missing program is missing for one reason", async (_, name, changes, mayBuild, why) => {
   const found = await find([name], { mayBuild, ...changes });

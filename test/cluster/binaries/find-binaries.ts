@@ -79,7 +79,7 @@ export async function findBinariesIn(
     return { kind: "there", paths, steps };
   } catch (error) {
     if (!(error instanceof BinariesError)) throw error;
-    return { kind: "missing", why: `${listed(lacking)} cannot be built: ${error.message}` };
+    return { kind: "missing", why: `the cluster needs ${listed(lacking)}: ${error.message}` };
   }
 }
 
@@ -174,14 +174,14 @@ function listed(names: readonly BinaryName[]): string {
 
 function notThere(names: readonly BinaryName[]): string {
   return (
-    `${listed(names)} are neither in a folder that ${folderVariables.join(" or ")} names nor in the ` +
-    "cache, and are not to be built now"
+    `the cluster needs ${listed(names)}: not in a folder that ${folderVariables.join(" or ")} names, ` +
+    `not in the cache, and not to be built now`
   );
 }
 
 function noGo(names: readonly BinaryName[]): string {
   return (
-    `${listed(names)} are missing, and there is no Go to build them with; install Go ` +
+    `the cluster needs ${listed(names)}, and there is no Go to build them with; install Go ` +
     `${goVersionMin} or newer, or set ${folderVariables[0]} to a folder that has them`
   );
 }

@@ -65,7 +65,9 @@ test("of a failed build the first complaints are told, without the lines of prog
   const error: unknown = await build(failing).catch((reason: unknown) => reason);
   expect(error).toMatchObject({
     code: "build failed",
-    message: expect.stringMatching(/^go build in \S+some ended with code 1:\n {2}a\/b: no space$/),
+    message: expect.stringMatching(
+      /^building them failed: go build in \S+some ended with code 1:\n {2}a\/b: no space$/,
+    ),
   });
 });
 
@@ -75,7 +77,7 @@ test("modules that cannot be fetched are told before anything is compiled", asyn
     "list) echo 'go: example.test/a: refused' >&2; exit 1;;\nx)",
   );
   await expect(build(failing)).rejects.toThrow(
-    /^go list in .* code 1:\n {2}go: example.test\/a: refused/,
+    /^building them failed: go list in .* code 1:\n {2}go: example.test\/a: refused/,
   );
   await expect(readFile(path.join(folder, "asked"))).rejects.toThrow("ENOENT");
 });

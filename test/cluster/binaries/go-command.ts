@@ -103,7 +103,7 @@ export function isPackageLine(line: string): boolean {
 function failureText(run: GoRun, how: string, complaints: readonly string[]): string {
   const first = complaints.slice(0, complaintLinesMax).join("\n  ");
   return (
-    `go ${run.args[0] ?? ""} in ${run.directory} ended with ${how}` +
+    `building them failed: go ${run.args[0] ?? ""} in ${run.directory} ended with ${how}` +
     (first === "" ? "" : `:\n  ${first}`)
   );
 }
