@@ -39,16 +39,20 @@ export async function startProgram(
   await startDaemon(record, layout, program, argumentsOf(program, layout));
 }
 
-/** A program of the cluster that runs on the machine itself, in the control plane's control group. */
+/**
+ * A program of the cluster that runs on the machine itself, in the control plane's control group: one
+ * of the record's, if it is not another `file`.
+ */
 export async function startDaemon(
   record: ClusterRecord,
   layout: Layout,
   name: string,
   args: readonly string[],
+  file = record.programs[name],
 ): Promise<void> {
-  const file = record.programs[name];
-  if (file === undefined)
+  if (file === undefined) {
     throw new ClusterError(`${name} is not among the programs of this cluster`);
+  }
   const logFile = logOf(layout, name);
   const command = [...(await groupEntrance(layout)), file, ...args];
   await startProcess({ id: record.id, role: name, command: ["env", ...command], logFile });
