@@ -9,6 +9,7 @@ import { findHierarchies, freezeGroup } from "./cgroups.ts";
 import { ClusterError } from "./cluster-error.ts";
 import { apiReady, startProgram, stopProgram } from "./control-plane.ts";
 import { takeDown } from "./down.ts";
+import { loseFakeNode, restoreFakeNode } from "./fake-nodes/node-loss.ts";
 import { fromPeers, peerNetworks, setFault, shareOf } from "./faults.ts";
 import { Kubectl } from "./kubectl.ts";
 import {
@@ -110,14 +111,16 @@ export class Cluster {
     return new Kubectl(record, this.#records.layoutOf(record));
   }
 
-  /** Boots a node that is switched off. It is Ready some seconds later. */
+  /** Boots a node, or a fake one, that is switched off. It is Ready some seconds later. */
   async powerOn(name: string): Promise<void> {
+    if (await this.#isFake()) return await restoreFakeNode(await this.kubectl(), name);
     const { record, layout, node } = await this.#node(name);
     await switchOn(record, layout, node);
   }
 
-  /** Everything on the node is gone at once, as without power; its disk stays. */
+  /** Everything on the node is gone at once, as without power; its disk stays. A fake node falls silent. */
   async powerOff(name: string): Promise<void> {
+    if (await this.#isFake()) return await loseFakeNode(await this.kubectl(), name);
     const { record, node } = await this.#node(name);
     await switchOff(record, node);
   }
@@ -228,6 +231,10 @@ export class Cluster {
 
   async #record(): Promise<ClusterRecord> {
     return await this.#records.get(this.name);
+  }
+
+  async #isFake(): Promise<boolean> {
+    return (await this.#record()).spec.level === "fake-nodes";
   }
 
   /** @throws ClusterError when the cluster has no such node. */

@@ -26,6 +26,8 @@ export interface ClusterStatus {
   /** Programs of the control plane that should run and do not. */
   readonly missing: readonly string[];
   readonly nodes: readonly NodeStatus[];
+  /** Only at the level fake-nodes. */
+  readonly fakeNodes?: { readonly count: number; readonly ready: number };
   readonly memoryBytes: number;
 }
 
@@ -53,6 +55,7 @@ export async function statusOf(records: Records, record: ClusterRecord): Promise
         ready: answers.get(node.name) ?? null,
       };
     }),
+    ...(record.spec.level === "fake-nodes" ? { fakeNodes: countReady(layout, answers) } : {}),
     memoryBytes: hierarchies.length > 0 ? workingSetBytes(hierarchies, layout.cgroup) : 0,
   };
 }
@@ -62,8 +65,11 @@ export function expectedPrograms({ spec }: Layout): readonly string[] {
   return [...controlPlanePrograms, ...(spec.level === "fake-nodes" ? ["kwok"] : [])];
 }
 
-/** Of each node that the API server knows: whether it is Ready. */
-export async function readiness(kubectl: Kubectl): Promise<Map<string, boolean>> {
+function countReady({ spec }: Layout, answers: ReadonlyMap<string, boolean>) {
+  return { count: spec.nodeCount, ready: [...answers.values()].filter((ready) => ready).length };
+}
+
+async function readiness(kubectl: Kubectl): Promise<Map<string, boolean>> {
   const ready = '{.status.conditions[?(@.type=="Ready")].status}';
   const lines = `range .items[*]}{.metadata.name} ${ready}{"\\n"}{end`;
   const { code, stdout } = await kubectl.attempt(["get", "nodes", "-o", `jsonpath={${lines}}`]);
@@ -83,7 +89,7 @@ function parseLine(line: string): [string, boolean] {
 
 /** For people. */
 export function describeStatus(status: ClusterStatus): string {
-  const { name, level, profile, api, apiUrl, missing, nodes, memoryBytes } = status;
+  const { name, level, profile, api, apiUrl, missing, nodes, fakeNodes, memoryBytes } = status;
   const memory = memoryBytes === 0 ? "" : `, ${Math.round(memoryBytes / 2 ** 20)} MiB`;
   const lines = [
     `cluster ${name}: level ${level}, timings ${profile}${memory}`,
@@ -91,6 +97,9 @@ export function describeStatus(status: ClusterStatus): string {
     `  export KUBECONFIG=${status.kubeconfig}`,
     ...missing.map((program) => `  ${program} does not run`),
     ...nodes.map((node) => `  ${describeNode(node)}`),
+    ...(fakeNodes === undefined
+      ? []
+      : [`  fake nodes: ${fakeNodes.ready} of ${fakeNodes.count} Ready`]),
   ];
   return `${lines.join("\n")}\n`;
 }

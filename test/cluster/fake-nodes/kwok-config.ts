@@ -27,10 +27,15 @@ export function kwokArguments(layout: Layout): string[] {
   ];
 }
 
-/** As long as kubelet's, or longer where so many nodes would renew theirs too often. */
+/**
+ * As long as kubelet's, or longer where so many nodes would renew theirs too often; but never so long
+ * that a node which misses one renewal is taken for lost.
+ */
 export function leaseDurationSeconds({ profile, nodeCount }: ClusterSpec): number {
+  const { nodeLeaseDurationSeconds, nodeMonitorGracePeriod } = timingsOf[profile];
   const bearable = Math.ceil((nodeCount * renewalsPerLease) / leaseRenewalsPerSecondMax);
-  return Math.max(timingsOf[profile].nodeLeaseDurationSeconds, bearable);
+  const longest = (Number.parseFloat(nodeMonitorGracePeriod) * renewalsPerLease) / 2;
+  return Math.min(Math.max(nodeLeaseDurationSeconds, bearable), longest);
 }
 
 /** Documents of YAML, each of which is JSON. */

@@ -5,8 +5,7 @@ import { requireRunning, startDaemon } from "../control-plane.ts";
 import type { Kubectl } from "../kubectl.ts";
 import type { Layout } from "../layout.ts";
 import type { ClusterRecord } from "../record.ts";
-import { readiness } from "../status.ts";
-import { fakeNode } from "./fake-node.ts";
+import { fakeNode, powerLabel } from "./fake-node.ts";
 import { kwokArguments, kwokConfig, kwokConfigFile } from "./kwok-config.ts";
 
 /** kubectl sends 300 requests before it slows itself down. */
@@ -28,14 +27,21 @@ export async function startFakeNodes(
       Array.from({ length: count }, (_, i) => fakeNode(first + i)),
     );
   }
-  const allReady = async () => {
-    const answers = [...(await readiness(kubectl)).values()];
-    if (answers.filter((isReady) => isReady).length === nodeCount) return true;
+  const allUsable = async () => {
+    if ((await usableNodes(kubectl)) === nodeCount) return true;
     await requireRunning(record, layout, "kwok");
     return null;
   };
   const timeoutMs = readyTimeoutMs;
-  await until(`${nodeCount} fake nodes`, allReady, { everyMs: 200, timeoutMs });
+  await until(`${nodeCount} fake nodes`, allUsable, { everyMs: 200, timeoutMs });
+}
+
+/** Ready, and without the taint that keeps pods away from a new node until that has been noticed. */
+async function usableNodes(kubectl: Kubectl): Promise<number> {
+  const ready = '{.status.conditions[?(@.type=="Ready")].status}';
+  const lines = `range .items[*]}${ready} {.spec.taints[*].key}{"\n"}{end`;
+  const printed = await kubectl.value(lines, "nodes", "-l", `${powerLabel}=on`);
+  return printed.split("\n").filter((line) => line.trim() === "True").length;
 }
 
 /** Unlike `apply`, one request each, and no annotation that holds the object a second time. */
