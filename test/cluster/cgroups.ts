@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { until } from "../../bench/waiting.ts";
-import { ClusterError } from "./cluster-error.ts";
+import { ClusterError, codeOf } from "./cluster-error.ts";
 
 export interface Hierarchy {
   readonly version: 1 | 2;
@@ -183,7 +183,7 @@ function removeTree(directory: string): boolean {
     rmdirSync(directory);
     return true;
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : null;
+    const code = codeOf(error);
     if (code === "EBUSY") return false;
     if (code === "ENOENT") return true;
     throw error;

@@ -5,6 +5,11 @@ export class ClusterError extends Error {
   override readonly name = "ClusterError";
 }
 
+/** The `code` of an error of Node's, which in Jest is an Error of another realm. */
+export function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : null;
+}
+
 const lastLinesMax = 8;
 
 /** The end of a log, for the sentence about its program: the log itself may be gone by then. */

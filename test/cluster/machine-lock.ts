@@ -14,11 +14,15 @@ export async function withMachineLock<T>(file: string, work: () => Promise<T>): 
     "flock",
     ["--wait", String(waitSeconds), file, "sh", "-c", "echo held; cat"],
     {
-      stdio: ["pipe", "pipe", "ignore"],
+      stdio: ["pipe", "pipe", "pipe"],
       // Ctrl-C is for us: the lock must not be gone before what it protects is done.
       detached: true,
     },
   );
+  let words = "";
+  holder.stderr.setEncoding("utf8").on("data", (text: string) => {
+    words += text;
+  });
   const ended = new Promise<"ended">((resolve, reject) => {
     holder.once("close", () => resolve("ended"));
     holder.once("error", (error) => {
@@ -27,6 +31,7 @@ export async function withMachineLock<T>(file: string, work: () => Promise<T>): 
   });
   const first = await Promise.race([once(holder.stdout, "data"), ended]);
   if (first === "ended") {
+    if (words !== "") throw new ClusterError(`cannot lock ${file}: ${words.trim()}`);
     throw new ClusterError(
       `another command has held ${file} for ${waitSeconds} s; wait for it, or end it`,
     );

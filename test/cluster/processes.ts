@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { pause } from "../../bench/waiting.ts";
-import { ClusterError } from "./cluster-error.ts";
+import { ClusterError, codeOf } from "./cluster-error.ts";
 
 const idVariable = "LOCKSTEP_CLUSTER_ID";
 const roleVariable = "LOCKSTEP_CLUSTER_ROLE";
@@ -144,6 +144,5 @@ export async function killUntilGone(
 }
 
 function isGoneOrForeign(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : null;
-  return ["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(String(code));
+  return ["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(String(codeOf(error)));
 }

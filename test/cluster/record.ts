@@ -15,7 +15,7 @@ import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { z } from "zod";
-import { ClusterError } from "./cluster-error.ts";
+import { ClusterError, codeOf } from "./cluster-error.ts";
 import { type ClusterSpec, type Layout, layoutOf, levels } from "./layout.ts";
 import { withMachineLock } from "./machine-lock.ts";
 import { profiles } from "./timings.ts";
@@ -169,5 +169,5 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+  return codeOf(error) === "ENOENT";
 }

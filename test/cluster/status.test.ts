@@ -43,3 +43,8 @@ test("programs that are missing, and each node's power, readiness and cable, are
 `,
   );
 });
+
+test("fake nodes are counted, not listed", () => {
+  const status = { ...quiet, level: "fake-nodes", fakeNodes: { count: 50, ready: 49 } };
+  expect(describeStatus(status)).toContain("\n  fake nodes: 49 of 50 Ready\n");
+});
