@@ -8,7 +8,7 @@ import process from "node:process";
 import { findProcesses } from "../processes.ts";
 import { ApiClient } from "./api-client.ts";
 import type { ControllersConfiguration } from "./controllers-arguments.ts";
-import { NetworkPolicyEngine } from "./network-policy-engine.ts";
+import { NetworkPolicyEngine, type NodeNamespace } from "./network-policy-engine.ts";
 import { ChangeSignal, runControllers } from "./reconcile-loop.ts";
 import { VolumeProvisioner } from "./volume-provisioner.ts";
 
@@ -29,7 +29,9 @@ await runControllers([policies, volumes], changes, {
 });
 
 /** Looked up anew every time: nodes are switched off and on. */
-function findNamespaces(): ReadonlyMap<string, string> {
+function findNamespaces(): ReadonlyMap<string, NodeNamespace> {
   const first = findProcesses(id).filter(({ isFirstOfNode }) => isFirstOfNode);
-  return new Map(first.map(({ role, pid }) => [role, `/proc/${pid}/ns/net`]));
+  return new Map(
+    first.map(({ role, pid }) => [role, { file: `/proc/${pid}/ns/net`, life: String(pid) }]),
+  );
 }

@@ -12,13 +12,22 @@ import type { KubernetesObject, NetworkPolicy, Pod } from "./kubernetes-objects.
 import { rulesOfNode } from "./network-policy-rules.ts";
 import { type ObjectSource, WatchedObjects } from "./watched-objects.ts";
 
-/** Of every node that is up, by its name: a file that is its network namespace. */
-export type FindNamespaces = () => ReadonlyMap<string, string>;
+/** The network namespace of a node that is up. */
+export interface NodeNamespace {
+  readonly file: string;
+  /**
+   * Tells it from those that the node had before it was switched off and on. (Its number does not:
+   * the kernel gives that of a namespace that is gone to the next one.)
+   */
+  readonly life: string;
+}
+
+/** Of every node that is up, by its name. */
+export type FindNamespaces = () => ReadonlyMap<string, NodeNamespace>;
 
 interface Applied {
   readonly rules: string;
-  /** Tells the node's network namespace from those it had before. */
-  readonly identity: string;
+  readonly life: string;
 }
 
 const nftTimeoutMs = 10_000;
@@ -50,29 +59,25 @@ export class NetworkPolicyEngine {
       namespaces: this.#namespaces.all,
       policies: this.#policies.all,
     };
-    for (const [node, file] of this.#findNamespaces()) {
-      const identity = await identityOf(file);
-      if (identity === null) continue;
+    for (const [node, { file, life }] of this.#findNamespaces()) {
       const rules = rulesOfNode(node, world);
       const applied = this.#applied.get(node);
-      if (applied?.rules === rules && applied.identity === identity) continue;
+      if (applied?.rules === rules && applied.life === life) continue;
+      if (!(await isOwnNamespace(file))) continue;
       const nft = [`--net=${file}`, "nft", "-f", "-"];
       await run("nsenter", nft, { input: rules, timeoutMs: nftTimeoutMs });
-      this.#applied.set(node, { rules, identity });
+      this.#applied.set(node, { rules, life });
       report(`${node} has the rules of ${world.policies.length} network policies`);
     }
   }
 }
 
-/**
- * The kernel gives the number of a namespace that is gone to a new one: the time tells them apart.
- * Null: the node went down just now, or what is there is the machine's own namespace.
- */
-async function identityOf(file: string): Promise<string | null> {
+/** False: the node went down just now, or what is there is the machine's namespace. */
+async function isOwnNamespace(file: string): Promise<boolean> {
   try {
-    const [{ ino, ctimeMs }, machine] = await Promise.all([stat(file), stat("/proc/self/ns/net")]);
-    return ino === machine.ino ? null : `${ino} ${ctimeMs}`;
+    const [node, machine] = await Promise.all([stat(file), stat("/proc/self/ns/net")]);
+    return node.ino !== machine.ino;
   } catch {
-    return null;
+    return false;
   }
 }
