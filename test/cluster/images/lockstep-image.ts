@@ -5,6 +5,7 @@
  */
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { ClusterError } from "../cluster-error.ts";
 import { attempt, run } from "../run-program.ts";
@@ -99,21 +100,52 @@ async function buildWithBuildah(
   // Nothing is fetched, so there is nothing to verify: the base is our own file.
   const policy = path.join(work, "policy.json");
   await writeFile(policy, '{"default":[{"type":"insecureAcceptAnything"}]}');
+  const settings = await writeBuildahSettings(work);
   // vfs works on every file system, and is as fast as overlay for a single image.
   const driver = ["--root", storage, "--runroot", `${storage}-run`, "--storage-driver", "vfs"];
+  const limits = ulimitsFrom(await readFile("/proc/self/limits", "utf8"));
   const isolation = ["--isolation", "chroot", "--signature-policy", policy, "--timestamp", "0"];
   const source = ["--build-arg", `BASE=oci-archive:${baseFile}`, "-f", dockerfile];
-  await buildah(work, [...driver, "build", ...isolation, ...source, "-t", reference, context]);
+  const buildah = (args: readonly string[]) => runBuildah(args, work, settings);
+  await buildah([...driver, "build", ...isolation, ...limits, ...source, "-t", reference, context]);
   const target = [reference, `oci:${layout}:built`];
-  await buildah(work, [...driver, "push", "--signature-policy", policy, ...target]);
+  await buildah([...driver, "push", "--signature-policy", policy, ...target]);
   await rm(storage, { recursive: true });
   return layout;
 }
 
-async function buildah(work: string, args: readonly string[]): Promise<void> {
-  const ended = await runAlone("buildah", args, { work, timeoutMs: buildTimeoutMs });
+/**
+ * Newer ones do not start without a program that makes networks. It is not called: the steps of the
+ * build run in a chroot, with this machine's network.
+ */
+async function writeBuildahSettings(work: string): Promise<string> {
+  const programs = path.join(work, "programs");
+  await mkdir(programs);
+  await symlink("/bin/true", path.join(programs, "netavark"));
+  const file = path.join(work, "containers.conf");
+  await writeFile(file, `[engine]\nhelper_binaries_dir = [${JSON.stringify(programs)}]\n`);
+  return file;
+}
+
+async function runBuildah(args: readonly string[], work: string, settings: string): Promise<void> {
+  const env = { ...process.env, CONTAINERS_CONF: settings };
+  const ended = await runAlone("buildah", args, { work, timeoutMs: buildTimeoutMs, env });
   if (ended.code === 0) return;
   throw new ClusterError(`buildah cannot build the image of Lockstep: ${lastWords(ended)}`);
+}
+
+/** Limits as they are: raising them to its own defaults, as newer ones do, is not everywhere allowed. */
+export function ulimitsFrom(procLimits: string): string[] {
+  const names = [
+    ["nofile", "Max open files"],
+    ["nproc", "Max processes"],
+  ] as const;
+  return names.flatMap(([name, title]) => {
+    const found = new RegExp(`^${title} +(\\S+) +(\\S+)`, "m").exec(procLimits);
+    if (found === null) return [];
+    const [soft, hard] = found.slice(1).map((value) => (value === "unlimited" ? "-1" : value));
+    return [`--ulimit=${name}=${soft}:${hard}`];
+  });
 }
 
 /** The one manifest of a layout's index. @throws ClusterError */

@@ -2,6 +2,12 @@
 import process from "node:process";
 import { attempt, type Ended } from "../run-program.ts";
 
+export interface AloneOptions {
+  readonly work: string;
+  readonly timeoutMs: number;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /**
  * Its mounts are in a namespace of their own; its processes end with it, and it ends with us. Its
  * temporary files are in `work`, which is removed by whoever made it.
@@ -10,11 +16,11 @@ import { attempt, type Ended } from "../run-program.ts";
 export function runAlone(
   program: string,
   args: readonly string[],
-  { work, timeoutMs }: { readonly work: string; readonly timeoutMs: number },
+  { work, timeoutMs, env = process.env }: AloneOptions,
 ): Promise<Ended> {
   const namespaces = ["--mount", "--pid", "--mount-proc", "--fork", "--kill-child=KILL"];
   const command = ["--pdeathsig", "KILL", "unshare", ...namespaces, "--", program, ...args];
-  return attempt("setpriv", command, { timeoutMs, env: { ...process.env, TMPDIR: work } });
+  return attempt("setpriv", command, { timeoutMs, env: { ...env, TMPDIR: work } });
 }
 
 /** What it said last, for a sentence. */
