@@ -39,7 +39,7 @@ export async function startFakeNodes(
 /** Ready, and without the taint that keeps pods away from a new node until that has been noticed. */
 async function usableNodes(kubectl: Kubectl): Promise<number> {
   const ready = '{.status.conditions[?(@.type=="Ready")].status}';
-  const lines = `range .items[*]}${ready} {.spec.taints[*].key}{"\n"}{end`;
+  const lines = `range .items[*]}${ready} {.spec.taints[*].key}{"\\n"}{end`;
   const printed = await kubectl.value(lines, "nodes", "-l", `${powerLabel}=on`);
   return printed.split("\n").filter((line) => line.trim() === "True").length;
 }
