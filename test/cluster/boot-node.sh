@@ -119,12 +119,12 @@ init() {
   export PATH=/opt/lockstep/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   supervise containerd containerd --config /etc/containerd/config.toml &
   until ctr version >/dev/null 2>&1; do sleep 0.05; done
-  import_images pause # the first pod needs it
+  import_images pause >>/var/log/import.log 2>&1 # the first pod needs it
   supervise kubelet kubelet --config=/etc/kubernetes/kubelet.yaml --kubeconfig=/etc/kubernetes/kubelet.kubeconfig \
     --hostname-override="$NODE" --node-ip="$ADDRESS" --root-dir=/var/lib/kubelet \
     --node-labels="topology.kubernetes.io/zone=zone-$NODE" &
   supervise kube-proxy kube-proxy --config=/etc/kubernetes/kube-proxy.yaml &
-  import_images '' &
+  import_images '' >>/var/log/import.log 2>&1 &
   wait
 }
 
@@ -138,16 +138,20 @@ supervise() {
   done
 }
 
-# Imports what the node's disk does not say it has already.
+# Imports what the node's disk does not say it has already; what cannot be imported keeps out no other.
 import_images() {
-  local image done_file
+  local image done_file failed=0
   for image in /opt/lockstep/images/*"$1"*.tar; do
     done_file=/var/lib/lockstep-imported/${image##*/}
     [ -e "$image" ] && [ ! -e "$done_file" ] || continue
-    ctr --namespace k8s.io images import "$image" >>/var/log/import.log 2>&1
-    mkdir -p /var/lib/lockstep-imported
-    touch "$done_file"
+    if ctr --namespace k8s.io images import "$image"; then
+      mkdir -p /var/lib/lockstep-imported
+      touch "$done_file"
+    else
+      failed=1
+    fi
   done
+  return $failed
 }
 
-"$1"
+"$@"

@@ -2,8 +2,6 @@
  * A real Kubernetes cluster on this machine: the verbs of `npm run cluster`, for tests. Every verb
  * reads the cluster's record and looks at what is there, so that several processes may use one cluster.
  */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { installAddOns } from "./add-ons.ts";
 import { findHierarchies, freezeGroup } from "./cgroups.ts";
 import { ClusterError } from "./cluster-error.ts";
@@ -30,13 +28,14 @@ import {
   switchOff,
   switchOn,
 } from "./node.ts";
+import { loadImage } from "./node-images.ts";
 import { prepareParts } from "./parts.ts";
 import { type ClusterRecord, Records } from "./record.ts";
 import { requireMachine } from "./requirements.ts";
 import { type RunOptions, run } from "./run-program.ts";
 import { type ClusterStatus, statusOf } from "./status.ts";
 import type { Profile } from "./timings.ts";
-import { bringUp, giveImage } from "./up.ts";
+import { bringUp } from "./up.ts";
 
 export interface UpOptions {
   readonly name?: string;
@@ -47,8 +46,6 @@ export interface UpOptions {
   readonly say?: (text: string) => void;
   readonly records?: Records;
 }
-
-const importTimeoutMs = 120_000;
 
 export class Cluster {
   readonly name: string;
@@ -198,23 +195,10 @@ export class Cluster {
   async load(file: string): Promise<void> {
     const record = await this.#record();
     const layout = this.#records.layoutOf(record);
-    if (layout.nodes.length === 0)
-      throw new ClusterError(`cluster ${this.name} has no nodes to load images into`);
-    const name = `loaded-${(await digestOf(file)).slice(0, 16)}`;
-    await giveImage(layout, { name, file });
-    const inNode = `/opt/lockstep/images/${name}.tar`;
-    const script = "/opt/lockstep/cluster/boot-node.sh";
-    const running = layout.nodes.flatMap((node) => firstProcess(record, node) ?? []);
-    await Promise.all(
-      running.map(async (first) => {
-        const [program, args] = insideNode(first, ["bash", script, "import_images", name]);
-        try {
-          await run(program, args, { timeoutMs: importTimeoutMs });
-        } catch (error) {
-          throw new ClusterError(`${file} (${inNode}) cannot be imported: ${String(error)}`);
-        }
-      }),
-    );
+    if (layout.nodes.length === 0) {
+      throw new ClusterError(`cluster ${this.name} has no nodes to load an image into`);
+    }
+    await loadImage(record, layout, file);
   }
 
   /** What a program printed that ran inside the node. @throws ClusterError when it fails. */
@@ -275,14 +259,4 @@ function requireSensible(name: string, level: Level, nodeCount: number): void {
 function stepTeller(say: (text: string) => void): (what: string) => void {
   const begin = performance.now();
   return (what) => say(`${((performance.now() - begin) / 1000).toFixed(1).padStart(5)} s  ${what}`);
-}
-
-async function digestOf(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  try {
-    for await (const chunk of createReadStream(file)) hash.update(chunk);
-  } catch (error) {
-    throw new ClusterError(`the image ${file} cannot be read: ${String(error)}`);
-  }
-  return hash.digest("hex");
 }

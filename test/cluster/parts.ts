@@ -5,7 +5,7 @@ import type { BuildStep } from "./binaries/progress.ts";
 import { ClusterError } from "./cluster-error.ts";
 import { prepareImages } from "./images/prepare-images.ts";
 import type { Level } from "./layout.ts";
-import type { ImageFile } from "./up.ts";
+import type { ImageFile } from "./node-images.ts";
 
 export interface Parts {
   /** Where each program is. */

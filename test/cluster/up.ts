@@ -1,8 +1,5 @@
 /** Brings a cluster up, step by step, and says how long each took. */
-import { copyFile, link } from "node:fs/promises";
-import path from "node:path";
 import { until } from "../../bench/waiting.ts";
-import { ClusterError, codeOf } from "./cluster-error.ts";
 import { apiReady, requireRunning, startProgram, writeFilesOf } from "./control-plane.ts";
 import { startFakeNodes } from "./fake-nodes/start-fake-nodes.ts";
 import { Kubectl } from "./kubectl.ts";
@@ -10,15 +7,10 @@ import type { Layout, NodeLayout } from "./layout.ts";
 import { raiseLimits } from "./machine-limits.ts";
 import { makeNetwork } from "./network.ts";
 import { switchOn } from "./node.ts";
+import { giveImage, type ImageFile } from "./node-images.ts";
 import type { ClusterRecord, Records } from "./record.ts";
 
 const nodesReadyTimeoutMs = 180_000;
-
-/** A file of an image, and the name it gets in the cluster's directory. */
-export interface ImageFile {
-  readonly name: string;
-  readonly file: string;
-}
 
 export interface BringUp {
   readonly records: Records;
@@ -108,20 +100,4 @@ async function nodeReady(kubectl: Kubectl, node: NodeLayout): Promise<void> {
   await kubectl.run([...ready, `--timeout=${timeoutMs / 1000}s`], {
     timeoutMs: timeoutMs + 10_000,
   });
-}
-
-/** Every node finds the image's file in its own view of this directory. */
-export async function giveImage(layout: Layout, { name, file }: ImageFile): Promise<string> {
-  const target = path.join(layout.images, `${name}.tar`);
-  try {
-    await link(file, target);
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === "EEXIST") return target;
-    if (code === "ENOENT")
-      throw new ClusterError(`there is no file ${file}; give the tar of an image`);
-    // Another file system has no second names for its files here.
-    await copyFile(file, target);
-  }
-  return target;
 }
