@@ -3,7 +3,7 @@
 /** An object as kubectl takes it: `kubectl apply -f -` reads a List of them as JSON. */
 export type Manifest = Readonly<Record<string, unknown>>;
 
-export interface ObjectMeta {
+interface ObjectMeta {
   readonly name: string;
   readonly namespace?: string;
   readonly uid?: string;
@@ -18,7 +18,7 @@ export interface KubernetesObject {
   readonly metadata: ObjectMeta;
 }
 
-export interface ContainerPort {
+interface ContainerPort {
   readonly name?: string;
   readonly containerPort: number;
   readonly protocol?: string;

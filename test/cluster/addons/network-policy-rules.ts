@@ -21,7 +21,7 @@ import type {
   Pod,
 } from "./kubernetes-objects.ts";
 
-export const tableName = "network_policies";
+const tableName = "network_policies";
 
 export interface PolicyWorld {
   readonly pods: readonly Pod[];

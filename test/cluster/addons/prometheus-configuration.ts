@@ -14,14 +14,14 @@ export interface PrometheusTargets {
 }
 
 /** Files of a client certificate that the API server and the kubelets obey. */
-export interface ClientFiles {
+interface ClientFiles {
   readonly ca: string;
   readonly certificate: string;
   readonly key: string;
 }
 
 /** Further targets, such as pods or Services, by host and port. */
-export interface ScrapeJob {
+interface ScrapeJob {
   readonly name: string;
   readonly targets: readonly string[];
   readonly scheme?: "http" | "https";

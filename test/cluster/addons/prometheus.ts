@@ -12,7 +12,7 @@ import process from "node:process";
 import { until } from "../../../bench/waiting.ts";
 import { ClusterError } from "../cluster-error.ts";
 
-export interface PrometheusOptions {
+interface PrometheusOptions {
   /** From `prometheusConfiguration`. */
   readonly configuration: string;
   /** Host and port where it answers. */
@@ -23,7 +23,7 @@ export interface PrometheusOptions {
 }
 
 /** One of the series that an expression gives. */
-export interface Sample {
+interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
