@@ -4,7 +4,7 @@
  */
 import type { Architecture } from "./image-layout.ts";
 
-export const suite = "trixie";
+const suite = "trixie";
 
 export interface Mirrors {
   readonly main: string;

@@ -7,7 +7,7 @@ const layers = ["a", "b"].map((letter, i) => ({ sha256: letter.repeat(64), size:
 const description: ImageDescription = {
   reference: "localhost/thing:1",
   architecture: "arm64",
-  config: { entrypoint: ["/thing"], user: "1:2", env: { A: "b" } },
+  config: { entrypoint: ["/thing"], user: "1:2", env: { A: "ä" } },
   layers,
 };
 
@@ -21,7 +21,7 @@ function parsed(given: ImageDescription = description) {
 }
 
 test("each document is named by the hash of its text, and its size is its bytes", () => {
-  const { blobs, byDigest, descriptor, manifest } = parsed({ ...description, reference: "ä" });
+  const { blobs, byDigest, descriptor, manifest } = parsed();
   for (const { sha256, text } of blobs) {
     expect(createHash("sha256").update(text).digest("hex")).toBe(sha256);
   }
@@ -52,7 +52,7 @@ test("the layers keep their order, and are what they are unpacked to", () => {
 test("an image says how it is run, and nothing of what it was not told", () => {
   const { config } = parsed();
   expect(config.config).toEqual({
-    Env: [expect.stringMatching(/^PATH=.*\/usr\/bin/), "A=b"],
+    Env: [expect.stringMatching(/^PATH=.*\/usr\/bin/), "A=ä"],
     Entrypoint: ["/thing"],
     User: "1:2",
   });

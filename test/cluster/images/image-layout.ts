@@ -39,7 +39,7 @@ export interface ImageDocuments {
 }
 
 export const layoutMarker = '{"imageLayoutVersion":"1.0.0"}';
-export const indexMediaType = "application/vnd.oci.image.index.v1+json";
+const indexMediaType = "application/vnd.oci.image.index.v1+json";
 const manifestMediaType = "application/vnd.oci.image.manifest.v1+json";
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
