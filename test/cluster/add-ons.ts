@@ -1,13 +1,21 @@
 /**
  * What runs in a cluster with nodes besides Kubernetes itself: CoreDNS in pods, and beside the control
- * plane one process that enforces NetworkPolicies and makes volumes.
+ * plane what enforces NetworkPolicies and what makes volumes.
  */
+
 import { Resolver } from "node:dns/promises";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { until } from "../../bench/waiting.ts";
-import { controllersArguments } from "./addons/controllers-arguments.ts";
 import { coreDns } from "./addons/core-dns.ts";
-import { storageClasses } from "./addons/volumes.ts";
+import {
+  provisionerArguments,
+  provisionerConfig,
+  provisionerConfigFile,
+  volumeManifests,
+} from "./addons/local-path-volumes.ts";
 import { requireRunning, startDaemon } from "./control-plane.ts";
 import { imageReferences } from "./images/prepare-images.ts";
 import { Kubectl } from "./kubectl.ts";
@@ -15,7 +23,10 @@ import { clusterDnsAddress, clusterDomain, type Layout } from "./layout.ts";
 import type { ClusterRecord } from "./record.ts";
 import { timingsOf } from "./timings.ts";
 
-export const controllersName = "lockstep-controllers";
+/** Its roles in the cluster: each is a process beside the control plane. */
+export const addOnPrograms = ["network-policy-engine", "local-path-provisioner"] as const;
+
+const engineScript = fileURLToPath(new URL("./addons/network-policy-main.ts", import.meta.url));
 const dnsTimeoutMs = 120_000;
 
 /** Resolves when names are resolved. @throws ClusterError */
@@ -25,23 +36,29 @@ export async function installAddOns(
   step: (what: string) => void,
 ): Promise<void> {
   if (layout.nodes.length === 0) return;
-  await startControllers(record, layout);
   const kubectl = new Kubectl(record, layout);
-  const dns = coreDns({
+  await kubectl.apply([...volumeManifests(imageReferences.client), ...dnsManifests(layout)]);
+  await startPolicyEngine(record, layout);
+  await writeFile(provisionerConfigFile(layout), provisionerConfig());
+  await startDaemon(record, layout, "local-path-provisioner", provisionerArguments(layout));
+  await dnsAnswers(kubectl);
+  for (const program of addOnPrograms) await requireRunning(record, layout, program);
+  step("DNS answers");
+}
+
+async function startPolicyEngine(record: ClusterRecord, layout: Layout): Promise<void> {
+  const name = "network-policy-engine";
+  const files = ["ca.crt", `${name}.crt`, `${name}.key`].map((file) => path.join(layout.pki, file));
+  const args = ["--no-warnings", engineScript, record.id, layout.apiUrl, ...files];
+  await startDaemon(record, layout, name, args, process.execPath);
+}
+
+function dnsManifests(layout: Layout) {
+  return coreDns({
     ...{ clusterDnsAddress, clusterDomain, image: imageReferences.coredns },
     replicas: Math.min(2, layout.nodes.length),
     tolerationSeconds: timingsOf[layout.spec.profile].tolerationSeconds,
   });
-  await kubectl.apply([...storageClasses(), ...dns]);
-  await dnsAnswers(kubectl);
-  await requireRunning(record, layout, controllersName);
-  step("DNS answers");
-}
-
-/** It asks for nothing but the API, so that it may start before that is there. */
-export async function startControllers(record: ClusterRecord, layout: Layout): Promise<void> {
-  const args = ["--no-warnings", ...controllersArguments(record.id, layout)];
-  await startDaemon(record, layout, controllersName, args, process.execPath);
 }
 
 /** Asked of each CoreDNS pod, whose addresses the machine can reach. */

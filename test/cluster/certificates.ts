@@ -41,6 +41,8 @@ function certificatesOf(layout: Layout): readonly Certificate[] {
     "kube-scheduler": "/CN=system:kube-scheduler",
     "kube-proxy": "/CN=system:kube-proxy",
     kwok: "/O=system:masters/CN=kwok",
+    "network-policy-engine": "/O=system:masters/CN=network-policy-engine",
+    "local-path-provisioner": "/O=system:masters/CN=local-path-provisioner",
   };
   return [
     {

@@ -23,7 +23,8 @@ export async function writeFilesOf(layout: Layout): Promise<void> {
     });
   }
   await makeCertificates(layout);
-  const users = ["kube-controller-manager", "kube-scheduler", "kube-proxy", "kwok"];
+  const programs = ["kube-controller-manager", "kube-scheduler", "kube-proxy"];
+  const users = [...programs, "kwok", "local-path-provisioner"];
   for (const user of [...users, ...layout.nodes.map((node) => node.name)]) {
     await writeFile(kubeconfigOf(layout, user), await kubeconfig(layout, user), { mode: 0o600 });
   }

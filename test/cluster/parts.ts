@@ -24,7 +24,7 @@ const programsOf: Readonly<Record<Level, readonly BinaryName[]>> = {
   "fake-nodes": [...control, "kwok"],
 };
 /** Of the level nodes. */
-const images = ["pause", "client", "coredns", "local-path-provisioner"] as const;
+const images = ["pause", "client", "coredns"] as const;
 
 /** Finds, or builds once, what these levels need. @throws ClusterError that says what is missing. */
 export async function prepareParts(

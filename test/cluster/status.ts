@@ -1,4 +1,5 @@
 /** What of a cluster is there, asked of the machine and of the API server. */
+import { addOnPrograms } from "./add-ons.ts";
 import { findHierarchies, isFrozen, workingSetBytes } from "./cgroups.ts";
 import { isApiReady, isRunning } from "./control-plane.ts";
 import { controlPlanePrograms } from "./control-plane-arguments.ts";
@@ -60,9 +61,15 @@ export async function statusOf(records: Records, record: ClusterRecord): Promise
   };
 }
 
-export function expectedPrograms({ spec }: Layout): readonly string[] {
-  if (spec.level === "api") return ["etcd", "kube-apiserver"];
-  return [...controlPlanePrograms, ...(spec.level === "fake-nodes" ? ["kwok"] : [])];
+function expectedPrograms({ spec: { level } }: Layout): readonly string[] {
+  switch (level) {
+    case "api":
+      return ["etcd", "kube-apiserver"];
+    case "nodes":
+      return [...controlPlanePrograms, ...addOnPrograms];
+    case "fake-nodes":
+      return [...controlPlanePrograms, "kwok"];
+  }
 }
 
 function countReady({ spec }: Layout, answers: ReadonlyMap<string, boolean>) {

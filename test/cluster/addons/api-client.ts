@@ -34,15 +34,14 @@ export class ApiClient {
   }
 
   /** @throws ApiError, or what the connection failed with. */
-  async request(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<unknown> {
-    const signal = AbortSignal.timeout(requestTimeoutMs);
-    const answer = await this.#send(method, path, signal, body);
+  async get(path: string): Promise<unknown> {
+    const answer = await this.#get(path, AbortSignal.timeout(requestTimeoutMs));
     return JSON.parse(await text(answer));
   }
 
   /** Lines of a watch until it ends. @throws ApiError, or what the connection failed with. */
   async *lines(path: string, signal: AbortSignal): AsyncGenerator<string> {
-    const answer = await this.#send("GET", path, signal);
+    const answer = await this.#get(path, signal);
     answer.setEncoding("utf8");
     let rest = "";
     for await (const chunk of answer) {
@@ -52,21 +51,14 @@ export class ApiClient {
     }
   }
 
-  async #send(method: string, path: string, signal: AbortSignal, body?: object) {
-    const headers = body === undefined ? {} : { "content-type": "application/json" };
-    const options = { method, headers, agent: this.#agent, signal };
-    const request = https.request(`${this.#url}${path}`, options);
-    request.end(body === undefined ? undefined : JSON.stringify(body));
+  async #get(path: string, signal: AbortSignal) {
+    const request = https.get(`${this.#url}${path}`, { agent: this.#agent, signal });
     const [answer]: IncomingMessage[] = await once(request, "response");
-    if (answer === undefined) throw new ApiError(0, `${method} ${path} was not answered`);
+    if (answer === undefined) throw new ApiError(0, `GET ${path} was not answered`);
     const status = answer.statusCode ?? 0;
     if (status >= 200 && status < 300) return answer;
     const words = (await text(answer)).slice(0, 500);
-    throw new ApiError(status, `${method} ${path} was answered with ${status}: ${words}`);
-  }
-
-  close(): void {
-    this.#agent.destroy();
+    throw new ApiError(status, `GET ${path} was answered with ${status}: ${words}`);
   }
 }
 

@@ -1,12 +1,12 @@
 /**
- * Runs controllers: whenever something that they watch has changed, and every second, since not all
- * that they depend on can be watched. A round that fails is told, and done again.
+ * Runs a controller: whenever something that it watches has changed, and every second, since not all
+ * that it depends on can be watched. A round that fails is told, and done again.
  */
 import { setTimeout as pause } from "node:timers/promises";
 
 type Report = (line: string) => void;
 
-export interface Controller {
+interface Controller {
   readonly watched: readonly {
     readonly isListed: boolean;
     run(signal: AbortSignal, report: Report): Promise<void>;
@@ -42,22 +42,20 @@ export class ChangeSignal {
 }
 
 /** Resolves after `signal`. */
-export async function runControllers(
-  controllers: readonly Controller[],
+export async function runController(
+  controller: Controller,
   changes: ChangeSignal,
   { signal, report }: { readonly signal: AbortSignal; readonly report: Report },
 ): Promise<void> {
-  const watches = controllers.flatMap(({ watched }) => watched.map((w) => w.run(signal, report)));
+  const watches = controller.watched.map((watch) => watch.run(signal, report));
   while (!signal.aborted) {
     await changes.next(resyncMs);
     await pause(gatherMs);
-    for (const controller of controllers) {
-      if (!controller.watched.every(({ isListed }) => isListed)) continue;
-      try {
-        await controller.reconcile(report);
-      } catch (error) {
-        report(error instanceof Error ? error.message : String(error));
-      }
+    if (!controller.watched.every(({ isListed }) => isListed)) continue;
+    try {
+      await controller.reconcile(report);
+    } catch (error) {
+      report(error instanceof Error ? error.message : String(error));
     }
   }
   await Promise.all(watches);

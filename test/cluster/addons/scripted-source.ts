@@ -10,8 +10,8 @@ export class ScriptedSource implements ObjectSource {
   /** The events of the next watches; one that is not there lasts until it is stopped. */
   readonly watches: (readonly object[])[] = [];
 
-  async request(method: string, path: string): Promise<unknown> {
-    this.asked.push(`${method} ${path}`);
+  async get(path: string): Promise<unknown> {
+    this.asked.push(`GET ${path}`);
     const answer = this.answers.shift() ?? new Error("nobody told what to answer");
     if (answer instanceof Error) throw answer;
     return answer;

@@ -7,7 +7,7 @@ import type { ApiClient } from "./api-client.ts";
 import type { KubernetesObject } from "./kubernetes-objects.ts";
 
 /** How to ask for a collection, and for the lines of a watch. */
-export type ObjectSource = Pick<ApiClient, "request" | "lines">;
+export type ObjectSource = Pick<ApiClient, "get" | "lines">;
 
 interface List {
   readonly metadata: { readonly resourceVersion: string };
@@ -72,7 +72,7 @@ export class WatchedObjects<T extends KubernetesObject> {
 
   async #list(): Promise<string> {
     // SAFETY: the API server's answer to a GET of a collection is a List of it.
-    const list = (await this.#client.request("GET", this.#path)) as List;
+    const list = (await this.#client.get(this.#path)) as List;
     this.#objects = new Map();
     for (const object of list.items) this.#keep(object);
     this.#isListed = true;
