@@ -9,6 +9,7 @@ import { apiReady, startProgram, stopProgram } from "./control-plane.ts";
 import { takeDown } from "./down.ts";
 import { loseFakeNode, restoreFakeNode } from "./fake-nodes/node-loss.ts";
 import { fromPeers, peerNetworks, setFault, shareOf } from "./faults.ts";
+import { letFail, unlessInterrupted } from "./interruption.ts";
 import { Kubectl } from "./kubectl.ts";
 import {
   fakeNodesMax,
@@ -45,6 +46,8 @@ export interface UpOptions {
   /** Told what is being done, a line each. */
   readonly say?: (text: string) => void;
   readonly records?: Records;
+  /** Ends it before it is up; what there is by then is taken down again. */
+  readonly signal?: AbortSignal;
 }
 
 export class Cluster {
@@ -66,19 +69,25 @@ export class Cluster {
     const records = options.records ?? new Records();
     requireSensible(name, level, nodeCount);
     await requireMachine(level, nodeCount, records.root);
-    const parts = await prepareParts([level], say);
+    const parts = await unlessInterrupted(options.signal, prepareParts([level], say));
     const step = stepTeller(say);
     const port = 12_379;
     const made = await records.create({ name, level, nodeCount, profile }, (taken) => {
       return chooseNumber(taken, port);
     });
-    try {
-      const record = { ...made, programs: parts.programs };
+    const record = { ...made, programs: parts.programs };
+    const work = async () => {
       await records.update(record);
       await bringUp({ records, record, images: parts.images, step });
       await installAddOns(record, records.layoutOf(record), step);
+    };
+    const working = work();
+    try {
+      await unlessInterrupted(options.signal, working);
     } catch (error) {
-      await takeDown(records, await records.get(name));
+      await letFail(record.id, working);
+      const newest = (await records.all()).find(({ id }) => id === record.id);
+      if (newest !== undefined) await takeDown(records, newest);
       throw error;
     }
     return new Cluster(records, name);

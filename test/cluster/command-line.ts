@@ -5,6 +5,7 @@ import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { Cluster } from "./cluster.ts";
 import { ClusterError } from "./cluster-error.ts";
+import { Interrupted } from "./interruption.ts";
 import { type Level, levels } from "./layout.ts";
 import { prepareParts } from "./parts.ts";
 import { Records } from "./record.ts";
@@ -19,6 +20,7 @@ const nameOption = () => new Option("--name <name>", "which cluster").default(de
 export function commandLine(): Command {
   const program = new Command("cluster")
     .description("A real Kubernetes cluster of several nodes on this machine (docs/testing.md).")
+    .configureOutput({ outputError: (text, write) => write(`cluster: ${inOneLine(text)}\n`) })
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : badOptionsCode))
     .helpCommand(false)
     // What follows kubectl or exec is for the program that runs.
@@ -105,27 +107,24 @@ interface UpArguments extends Named {
 
 async function up({ name, nodes, level, timings }: UpArguments): Promise<void> {
   const count = nodes === undefined ? {} : { nodes };
-  let interrupted = false;
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => {
-      interrupted = true;
-      void interrupt(name, 128 + os.constants.signals[signal]);
+  const interruption = new AbortController();
+  let code = 1;
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(name, () => {
+      say("interrupted; taking down what was started");
+      code = 128 + os.constants.signals[name];
+      interruption.abort();
     });
   }
   try {
-    const cluster = await Cluster.up({ name, level, profile: timings, say, ...count });
+    const { signal } = interruption;
+    const cluster = await Cluster.up({ name, level, profile: timings, say, signal, ...count });
     process.stdout.write(describeStatus(await cluster.status()));
+    if (!signal.aborted) return;
+    await cluster.down();
   } catch (error) {
-    if (!interrupted) throw error;
+    if (!(error instanceof Interrupted)) throw error;
   }
-}
-
-/** What has been started so far is taken down before the command ends. */
-async function interrupt(name: string, code: number): Promise<void> {
-  say("interrupted; taking down what was started");
-  const records = new Records();
-  const isThere = (await records.all()).some((record) => record.spec.name === name);
-  if (isThere) await (await Cluster.open(name, records)).down();
   process.exit(code);
 }
 
@@ -254,6 +253,14 @@ function addPreparing(program: Command): void {
 function parseCount(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("expected a number from 1");
+}
+
+/** Commander's sentence, and what it thinks was meant. */
+function inOneLine(error: string): string {
+  return error
+    .replace(/^error: /, "")
+    .trim()
+    .replaceAll("\n", " ");
 }
 
 export function say(text: string): void {
