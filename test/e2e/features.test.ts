@@ -142,17 +142,19 @@ describeWithNodes("a cluster of three nodes", () => {
     "a volume of class standard keeps its data on its node, one of class shared is seen by all nodes",
     async () => {
       const { kubectl } = live();
+      // Through the scheduler: it is the scheduler's choice that the claim waits for.
+      const on = (node: string) => ({ nodeSelector: { "kubernetes.io/hostname": node } });
       await kubectl.apply([
         claim("own", "standard", "ReadWriteOnce"),
         claim("common", "shared", "ReadWriteMany"),
         podWithVolume("own-1", "own", "echo kept >/data/file"),
-        podWithVolume("common-1", "common", "echo seen >/data/file", { nodeName: "node1" }),
+        podWithVolume("common-1", "common", "echo seen >/data/file", on("node1")),
       ]);
       await live().output("own-1");
       await live().output("common-1");
       await kubectl.apply([
         podWithVolume("own-2", "own", "cat /data/file"),
-        podWithVolume("common-2", "common", "cat /data/file", { nodeName: "node3" }),
+        podWithVolume("common-2", "common", "cat /data/file", on("node3")),
       ]);
       expect(await live().output("own-2")).toBe("kept\n");
       expect(await live().output("common-2")).toBe("seen\n");

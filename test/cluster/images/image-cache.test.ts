@@ -101,8 +101,8 @@ test("what a killed process left is removed after an hour", async () => {
 test.each([
   ["lockstep-0123456789abcdef", "lockstep", true],
   ["lockstep-base-0123456789abcdef", "lockstep", false],
-  ["kube-router-ff", "kube-router", true],
-  ["kube-router-ff", "kube", false],
+  ["a-client-ff", "a-client", true],
+  ["a-client-ff", "a", false],
   [".building-abc", "pause", false],
 ])("%s is a version of %s: %s", (entry, name, expected) => {
   expect(isVersionOf(entry, name)).toBe(expected);

@@ -14,16 +14,9 @@ import { cachedImage } from "./image-cache.ts";
 import { buildLockstepImage, lockstepInputs } from "./lockstep-image.ts";
 import { machineArchitecture, measureFile, packImage } from "./pack-image.ts";
 import { whyNoImages } from "./required-programs.ts";
-import { type Fill, fillClient, fillKubeRouter, fillPause, fillProgram } from "./small-images.ts";
+import { type Fill, fillClient, fillPause, fillProgram } from "./small-images.ts";
 
-export type ImageName =
-  | "pause"
-  | "client"
-  | "coredns"
-  | "local-path-provisioner"
-  | "kube-router"
-  | "base"
-  | "lockstep";
+export type ImageName = "pause" | "client" | "coredns" | "base" | "lockstep";
 
 export interface Image {
   readonly name: ImageName;
@@ -47,8 +40,6 @@ export const imageReferences: Readonly<Record<ImageName, string>> = {
   pause: "localhost/pause:1",
   client: "localhost/client:1",
   coredns: "localhost/coredns:1",
-  "local-path-provisioner": "localhost/local-path-provisioner:1",
-  "kube-router": "localhost/kube-router:1",
   base: "localhost/lockstep-base:24",
   lockstep: "localhost/lockstep:1",
 };
@@ -58,8 +49,6 @@ const recipes: Readonly<Record<ImageName, string>> = {
   pause: "small-images.ts",
   client: "small-images.ts",
   coredns: "small-images.ts",
-  "local-path-provisioner": "small-images.ts",
-  "kube-router": "small-images.ts",
   base: "base-image.ts",
   lockstep: "lockstep-image.ts",
 };
@@ -95,14 +84,9 @@ async function prepareImage(name: ImageName, options: PrepareOptions): Promise<s
       return await filledImage(name, fillPause, debianRecipes, options);
     case "client":
       return await filledImage(name, fillClient, debianRecipes, options);
-    case "coredns":
-    case "local-path-provisioner": {
+    case "coredns": {
       const program = options.binaries(name);
       return await filledImage(name, fillProgram(name, program), [program], options);
-    }
-    case "kube-router": {
-      const program = options.binaries(name);
-      return await filledImage(name, fillKubeRouter(program), [...debianRecipes, program], options);
     }
     case "base":
       return await filledImage(name, fillBase, [...debianRecipes, nodeDescription], options);

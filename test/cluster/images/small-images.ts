@@ -1,4 +1,4 @@
-/** The small images: a pod's first process, a client with a shell, and one Go program each. */
+/** The small images: a pod's first process, a client with a shell, and a Go program alone. */
 import { chmod, copyFile, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { run } from "../run-program.ts";
@@ -42,33 +42,6 @@ export function fillProgram(name: string, program: string): Fill {
     await copyProgram(program, path.join(root, name));
     await makeReadable(root);
     return { entrypoint: [`/${name}`] };
-  };
-}
-
-/** It configures the node's kernel with Debian's iptables and ipset. */
-export function fillKubeRouter(program: string): Fill {
-  return async (root) => {
-    await installPackages(
-      "extract",
-      ["busybox", "iptables", "ipset", "iproute2", "conntrack"],
-      root,
-    );
-    await linkMergedDirectories(root);
-    await linkApplets(root);
-    await removeLibraryExtras(root);
-    await writeUsers(root);
-    const family = ["iptables", "ip6tables"].flatMap((name) =>
-      ["", "-save", "-restore"].map((end) => `${name}${end}`),
-    );
-    // What update-alternatives would do, had the packages been installed.
-    for (const name of family)
-      await symlink("xtables-nft-multi", path.join(root, "usr/sbin", name));
-    for (const directory of ["proc", "sys", "run"]) {
-      await mkdir(path.join(root, directory), { recursive: true });
-    }
-    await copyProgram(program, path.join(root, "usr/local/bin/kube-router"));
-    await makeReadable(root);
-    return { entrypoint: ["/usr/local/bin/kube-router"] };
   };
 }
 
