@@ -2,6 +2,7 @@
 import path from "node:path";
 import { ClusterError } from "./cluster-error.ts";
 import type { Layout } from "./layout.ts";
+import { markOf } from "./processes.ts";
 import type { ClusterRecord } from "./record.ts";
 import { attempt, type Ended, type RunOptions, run } from "./run-program.ts";
 
@@ -16,6 +17,8 @@ export class Kubectl {
     this.program = program;
     this.env = {
       ...process.env,
+      // One that waits for something does not outlive the cluster, nor a killed command for long.
+      ...markOf(record.id, "kubectl"),
       KUBECONFIG: layout.kubeconfig,
       KUBECACHEDIR: path.join(layout.directory, "kubectl-cache"),
     };

@@ -46,7 +46,7 @@ export async function startProcess({
   const child = spawn(program, args, {
     detached: true,
     stdio: ["ignore", log, log],
-    env: { ...baseEnvironment(), ...env, [idVariable]: id, [roleVariable]: role },
+    env: { ...baseEnvironment(), ...env, ...markOf(id, role) },
   });
   closeSync(log);
   await new Promise<void>((resolve, reject) => {
@@ -58,6 +58,11 @@ export async function startProcess({
   child.unref();
   if (child.pid === undefined) throw new ClusterError(`${program} has no process`);
   return child.pid;
+}
+
+/** In the environment of a process: it belongs to the cluster, and ends with it. */
+export function markOf(id: string, role: string): Record<string, string> {
+  return { [idVariable]: id, [roleVariable]: role };
 }
 
 /** Nothing of the user's settings (proxies, languages) changes what a cluster does. */

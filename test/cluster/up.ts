@@ -1,12 +1,13 @@
 /** Brings a cluster up, step by step, and says how long each took. */
 import { until } from "../../bench/waiting.ts";
-import { apiReady, requireRunning, startProgram, writeFilesOf } from "./control-plane.ts";
+import { ClusterError, lastWords } from "./cluster-error.ts";
+import { apiReady, logOf, requireRunning, startProgram, writeFilesOf } from "./control-plane.ts";
 import { startFakeNodes } from "./fake-nodes/start-fake-nodes.ts";
 import { Kubectl } from "./kubectl.ts";
 import type { Layout, NodeLayout } from "./layout.ts";
 import { raiseLimits } from "./machine-limits.ts";
 import { makeNetwork } from "./network.ts";
-import { switchOn } from "./node.ts";
+import { firstProcess, switchOn } from "./node.ts";
 import { giveImage, type ImageFile } from "./node-images.ts";
 import type { ClusterRecord, Records } from "./record.ts";
 
@@ -32,8 +33,8 @@ export async function bringUp({ records, record, images, step }: BringUp): Promi
   }
   await startProgram(current, layout, "etcd");
   await startProgram(current, layout, "kube-apiserver");
-  const booting = Promise.all(layout.nodes.map((node) => switchOn(current, layout, node)));
-  await Promise.all([booting, apiReady(current, layout)]);
+  const booting = layout.nodes.map((node) => switchOn(current, layout, node));
+  await allOf([...booting, apiReady(current, layout)]);
   step("API server ready");
   if (record.spec.level === "api") return;
   const kubectl = new Kubectl(current, layout);
@@ -45,7 +46,7 @@ export async function bringUp({ records, record, images, step }: BringUp): Promi
     return;
   }
   await grantNodes(kubectl);
-  await Promise.all(layout.nodes.map((node) => nodeReady(kubectl, node)));
+  await allOf(layout.nodes.map((node) => nodeReady(current, layout, kubectl, node)));
   if (layout.nodes.length > 0) step(`${layout.nodes.length} nodes Ready`);
 }
 
@@ -90,14 +91,32 @@ async function grantNodes(kubectl: Kubectl): Promise<void> {
   ]);
 }
 
-async function nodeReady(kubectl: Kubectl, node: NodeLayout): Promise<void> {
+async function nodeReady(
+  record: ClusterRecord,
+  layout: Layout,
+  kubectl: Kubectl,
+  node: NodeLayout,
+): Promise<void> {
   const cidrs = { podCIDR: node.podNetwork, podCIDRs: [node.podNetwork] };
   const patch = ["patch", "node", node.name, "-p", JSON.stringify({ spec: cidrs })];
-  const registered = async () => ((await kubectl.attempt(patch)).code === 0 ? true : null);
+  const registered = async () => {
+    if ((await kubectl.attempt(patch)).code === 0) return true;
+    if (firstProcess(record, node) !== null) return null;
+    throw new ClusterError(`${node.name} has ended; ${await lastWords(logOf(layout, node.name))}`);
+  };
   const timeoutMs = nodesReadyTimeoutMs;
   await until(`${node.name} to register`, registered, { everyMs: 200, timeoutMs });
   const ready = ["wait", `node/${node.name}`, "--for=condition=Ready"];
   await kubectl.run([...ready, `--timeout=${timeoutMs / 1000}s`], {
     timeoutMs: timeoutMs + 10_000,
   });
+}
+
+/**
+ * Fails as the first of them did, but only when all are over: nothing may still be made by one of them
+ * when what there is gets taken down.
+ */
+async function allOf(works: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(works)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
 }

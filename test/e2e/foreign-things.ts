@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
+import { until } from "../../bench/waiting.ts";
 import { doors, findHierarchies, makeGroup, removeGroup } from "../cluster/cgroups.ts";
 import { attempt, run } from "../cluster/run-program.ts";
 
@@ -28,11 +29,13 @@ export async function makeForeignThings(): Promise<ForeignThings> {
   await run("ip", ["link", "add", link, "type", "veth", "peer", "name", peer]);
   await run("ip", ["link", "set", link, "master", bridge, "up"]);
   await makeGroup(hierarchies, group);
-  const sleeper = "sleep 3600 & wait";
+  // Neither has a child, which could come after the machine's state was read.
+  const called = (name: string) => ["bash", "-c", `exec -a "${name}" sleep 3600`];
   const processes = [
-    start("bash", "-c", sleeper, "boot-node.sh", "init"),
-    start("unshare", "--net", "--mount", "bash", "-c", sleeper, "kubelet", "--node-ip=10.100.0.11"),
+    start(...called("/usr/bin/bash boot-node.sh init")),
+    start("unshare", "--net", "--mount", ...called("kubelet --node-ip=10.100.0.11")),
   ];
+  for (const { pid } of processes) await until("a foreign process", () => isSleeping(pid));
   for (const { pid } of processes) {
     for (const door of doors(hierarchies, group)) writeFileSync(door, String(pid));
   }
@@ -48,13 +51,18 @@ export async function makeForeignThings(): Promise<ForeignThings> {
 }
 
 /** In a process group of its own, with the marker of a cluster that is not on this machine. */
-function start(program: string, ...args: readonly string[]): ChildProcess {
+function start(...[program = "", ...args]: readonly string[]): ChildProcess {
   const env = {
     ...process.env,
     LOCKSTEP_CLUSTER_ID: "00000000-0000-4000-8000-000000000000",
     LOCKSTEP_CLUSTER_ROLE: "node1",
   };
   return spawn(program, args, { stdio: "ignore", detached: true, env });
+}
+
+/** The last of its names. */
+function isSleeping(pid: number | undefined): true | null {
+  return readFileSync(`/proc/${pid}/comm`, "utf8") === "sleep\n" ? true : null;
 }
 
 function isAlive({ pid, exitCode, signalCode }: ChildProcess): boolean {
