@@ -1,28 +1,38 @@
 /** What of Kubernetes the operator needs really works on the test cluster. */
+import { spawnSync } from "node:child_process";
+import path from "node:path";
 import { expect, test } from "@jest/globals";
+import { Prometheus } from "../cluster/addons/prometheus.ts";
+import { prometheusConfiguration } from "../cluster/addons/prometheus-configuration.ts";
 import { kubernetesVersion } from "../cluster/binaries/binary-table.ts";
 import { httpGet, withCluster } from "./live-cluster.ts";
 import { claim, pod, podWithVolume, webServers } from "./objects.ts";
 import { describeWithNodes } from "./with-nodes.ts";
 
 const timeoutMs = 240_000;
+const hasPrometheus = spawnSync("prometheus", ["--version"]).status === 0;
+const testWithPrometheus = hasPrometheus ? test : test.skip;
 
 describeWithNodes("a cluster of three nodes", () => {
   const live = withCluster("features", 3);
 
-  test("every node is Ready, in a zone of its own, and says which version it is", async () => {
-    const { kubectl } = live();
-    const zones = "range .items[*]}{.metadata.labels.topology\\.kubernetes\\.io/zone} {end";
-    expect(await kubectl.value(zones, "nodes")).toBe("zone-node1 zone-node2 zone-node3 ");
-    const versions = await kubectl.value(".items[*].status.nodeInfo.kubeletVersion", "nodes");
-    expect(new Set(versions.split(" "))).toEqual(new Set([kubernetesVersion]));
-    const { nodes, missing, memoryBytes } = await live().cluster.status();
-    expect(nodes.map(({ power, cable, ready }) => ({ power, cable, ready }))).toEqual(
-      Array(3).fill({ power: "on", cable: "plugged", ready: true }),
-    );
-    expect(missing).toEqual([]);
-    expect(memoryBytes).toBeGreaterThan(100e6);
-  });
+  test(
+    "every node is Ready, in a zone of its own, and says which version it is",
+    async () => {
+      const { kubectl } = live();
+      const zones = "range .items[*]}{.metadata.labels.topology\\.kubernetes\\.io/zone} {end";
+      expect(await kubectl.value(zones, "nodes")).toBe("zone-node1 zone-node2 zone-node3 ");
+      const versions = await kubectl.value(".items[*].status.nodeInfo.kubeletVersion", "nodes");
+      expect(new Set(versions.split(" "))).toEqual(new Set([kubernetesVersion]));
+      const { nodes, missing, memoryBytes } = await live().cluster.status();
+      expect(nodes.map(({ power, cable, ready }) => ({ power, cable, ready }))).toEqual(
+        Array(3).fill({ power: "on", cable: "plugged", ready: true }),
+      );
+      expect(missing).toEqual([]);
+      expect(memoryBytes).toBeGreaterThan(100e6);
+    },
+    timeoutMs,
+  );
 
   test(
     "a Service is reached by its address, by its name, and on every node's port; logs, exec and proxy work",
@@ -237,6 +247,43 @@ describeWithNodes("a cluster of three nodes", () => {
       ).toBe("");
       await kubectl.run(["uncordon", "node2"]);
       await live().rolledOut("deployment/web");
+    },
+    timeoutMs,
+  );
+
+  testWithPrometheus(
+    `Prometheus scrapes the API server, the kubelets, their containers, and a pod${hasPrometheus ? "" : " (skipped: there is no prometheus; apt-get install prometheus)"}`,
+    async () => {
+      const { kubectl, layout } = live();
+      const script =
+        "mkdir -p /tmp/www && echo 'answer 42' >/tmp/www/metrics && exec httpd -f -p 9100 -h /tmp/www";
+      await kubectl.apply([pod("measured", script)]);
+      await live().podReady("measured");
+      const address = await kubectl.value(".status.podIP", "pod", "measured");
+      const file = (name: string) => path.join(layout.pki, name);
+      const kubelets = layout.nodes.map((node) => [node.name, `${node.address}:10250`] as const);
+      const prometheus = await Prometheus.start({
+        listen: `${new URL(layout.etcdUrl).hostname}:19090`,
+        configuration: prometheusConfiguration({
+          apiServer: `${layout.apiAddress}:${layout.apiPort}`,
+          kubelets: Object.fromEntries(kubelets),
+          pki: { ca: file("ca.crt"), certificate: file("admin.crt"), key: file("admin.key") },
+          others: [{ name: "pod", targets: [`${address}:9100`] }],
+        }),
+      });
+      try {
+        const measure = async (expression: string) =>
+          (await prometheus.query(expression))[0]?.value;
+        expect(await measure("answer")).toBe(42);
+        expect(await measure('count(kubelet_node_name{job="kubelet"})')).toBe(3);
+        expect(await measure('sum(apiserver_request_total{job="apiserver"})')).toBeGreaterThan(0);
+        await live().until("the measured pod's memory", async () => {
+          const memory = 'container_memory_working_set_bytes{pod="measured",container="main"}';
+          return ((await measure(memory)) ?? 0) > 0;
+        });
+      } finally {
+        await prometheus.stop();
+      }
     },
     timeoutMs,
   );
