@@ -50,7 +50,12 @@ async function create(kubectl: Kubectl, objects: readonly object[]): Promise<voi
   await kubectl.run(["create", "--validate=strict", "-f", "-"], { input: list });
 }
 
-/** Once its lease of a node has run out, a kwok that was started anew takes the node over. */
+/**
+ * Its log complains of stages that it plays a second time, when it hears of a pod twice; the API server
+ * refuses those.
+ *
+ * Once its lease of a node has run out, a kwok that was started anew takes the node over.
+ */
 export async function startKwok(record: ClusterRecord, layout: Layout): Promise<void> {
   await writeFile(kwokConfigFile(layout), kwokConfig());
   await startDaemon(record, layout, "kwok", kwokArguments(layout));
