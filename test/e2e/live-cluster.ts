@@ -3,7 +3,7 @@ import { afterAll, beforeAll } from "@jest/globals";
 import { until } from "../../bench/waiting.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import type { Kubectl } from "../cluster/kubectl.ts";
-import type { Layout } from "../cluster/layout.ts";
+import type { Layout, Level } from "../cluster/layout.ts";
 
 const upTimeoutMs = 300_000;
 const downTimeoutMs = 120_000;
@@ -78,10 +78,14 @@ export class LiveCluster {
 }
 
 /** Starts a cluster before the tests of this file, and ends it after them. */
-export function withCluster(name: string, nodes: number): () => LiveCluster {
+export function withCluster(
+  name: string,
+  nodes: number,
+  level: Level = "nodes",
+): () => LiveCluster {
   let live: LiveCluster | null = null;
   beforeAll(async () => {
-    const cluster = await Cluster.up({ name: `${name}-${process.pid}`, level: "nodes", nodes });
+    const cluster = await Cluster.up({ name: `${name}-${process.pid}`, level, nodes });
     live = new LiveCluster(cluster, await cluster.kubectl(), await cluster.layout());
   }, upTimeoutMs);
   afterAll(async () => {

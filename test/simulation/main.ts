@@ -1,5 +1,5 @@
 /**
- * The command of the simulator, `npm run sim` (docs/testing.md). Exit code 0: no violation (or every
+ * The command of the simulator, `npm run sim` (docs/simulator.md). Exit code 0: no violation (or every
  * bug was caught); 1: a violation (or a bug was not caught); 2: the options make no sense.
  */
 import { writeSync } from "node:fs";

@@ -56,7 +56,7 @@ async function create(kubectl: Kubectl, objects: readonly object[]): Promise<voi
  *
  * Once its lease of a node has run out, a kwok that was started anew takes the node over.
  */
-export async function startKwok(record: ClusterRecord, layout: Layout): Promise<void> {
+async function startKwok(record: ClusterRecord, layout: Layout): Promise<void> {
   await writeFile(kwokConfigFile(layout), kwokConfig());
   await startDaemon(record, layout, "kwok", kwokArguments(layout));
 }

@@ -81,7 +81,7 @@ export function huntInWords({ bug, caught, seeds }: Hunt): string {
   return `caught by "${caught.checker}" after ${seeds} seeds: ${bug.name}\n  ${caught.message}\n  to repeat it: ${repeat}\n`;
 }
 
-/** As docs/testing.md shows it. */
+/** As docs/simulator.md shows it. */
 export function huntTable(hunts: readonly Hunt[]): string {
   const rows = hunts.map(({ bug, caught, seeds }) => {
     const needed = caught === null ? `not in ${seeds}` : String(seeds);

@@ -36,9 +36,9 @@ test("there are at least twenty bugs, with names of their own, and each has a ch
   expect(bugs.filter(({ caughtBy }) => caughtBy.length === 0)).toEqual([]);
 });
 
-test("docs/testing.md lists exactly these bugs", () => {
+test("docs/simulator.md lists exactly these bugs", () => {
   const rows = [
-    ...read("docs/testing.md").matchAll(/^\| ([^|]+) \| [^|]+ \| [^|]+ \| [^|]+ \|$/gm),
+    ...read("docs/simulator.md").matchAll(/^\| ([^|]+) \| [^|]+ \| [^|]+ \| [^|]+ \|$/gm),
   ];
   const listed = rows.map((row) => row[1]).filter((name) => name !== "bug");
   expect(listed).toEqual(bugs.map(({ name }) => name));

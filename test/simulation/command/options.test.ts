@@ -38,7 +38,7 @@ test.each([
   [["--minutes", "-1"], "minutes"],
   [["--minutes", "0"], '--minutes is "0"; give a number above 0, such as 4 or 0.5'],
   [["--shape", "long"], '--shape is "long"; give "full" or "short"'],
-  [["--bug", "none"], 'there is no deliberate bug "none"; docs/testing.md lists them'],
+  [["--bug", "none"], 'there is no deliberate bug "none"; docs/simulator.md lists them'],
   [["--trace"], "--trace is about one seed; say which with --seed N"],
   [["--shrunk", "--seeds", "1..2"], "--shrunk is about one seed; say which with --seed N"],
   [["--seed", "1", "--trace", "--json"], "--json and --trace both want standard output"],

@@ -43,7 +43,7 @@ export const usage = `usage: npm run sim -- [options]
   --workers N       threads (default: one for each core)
   --shape SHAPE     "full" (default) or "short": runs with one failover each
   --seed N          run this one seed
-    --trace         print every event, one a line (docs/testing.md explains the columns)
+    --trace         print every event, one a line (docs/simulator.md explains the columns)
     --shrunk        look for a smaller scenario that fails in the same way, and run that
   --regression N    run the N-th scenario of regressions.ts; --trace and --shrunk as for a seed
   --bug NAME        with this deliberate bug in the code
@@ -169,7 +169,7 @@ function bugNamed(name: string | undefined): Bug | null {
   if (name === undefined) return null;
   const bug = bugs.find((other) => other.name === name);
   if (bug !== undefined) return bug;
-  throw new OptionError(`there is no deliberate bug "${name}"; docs/testing.md lists them`);
+  throw new OptionError(`there is no deliberate bug "${name}"; docs/simulator.md lists them`);
 }
 
 /** Options that mean nothing beside this one are a mistake of whoever gave them. */

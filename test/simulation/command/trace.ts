@@ -1,6 +1,6 @@
 /**
  * One line for each event, in fixed columns: time in ms, process, kind, details. An input and what
- * the core did about it stand on one line: "role: input -> effect; effect". docs/testing.md says how
+ * the core did about it stand on one line: "role: input -> effect; effect". docs/simulator.md says how
  * to read them.
  */
 import { unreachable } from "../../../src/shared/assert.ts";
