@@ -73,7 +73,7 @@ async function groupEntrance(layout: Layout): Promise<string[]> {
   return [`DOORS=${doors(hierarchies, group).join(" ")}`, "bash", "-ec", enter, "enter"];
 }
 
-export function controlPlaneGroup(layout: Layout): string {
+function controlPlaneGroup(layout: Layout): string {
   return `${layout.cgroup}/control-plane`;
 }
 

@@ -8,7 +8,7 @@ import type { Layout } from "./layout.ts";
 import { firstProcess } from "./node.ts";
 import type { ClusterRecord, Records } from "./record.ts";
 
-export interface NodeStatus {
+interface NodeStatus {
   readonly name: string;
   readonly address: string;
   readonly power: "on" | "off" | "frozen";

@@ -8,7 +8,7 @@ import type { Layout, Level } from "../cluster/layout.ts";
 const upTimeoutMs = 300_000;
 const downTimeoutMs = 120_000;
 /** Generous: a busy computer is slow, not wrong. */
-export const patienceMs = 120_000;
+const patienceMs = 120_000;
 
 export class LiveCluster {
   readonly cluster: Cluster;

@@ -1,6 +1,6 @@
 /** Kubernetes objects of the tests, with what never differs filled in: images come from files. */
 
-export const clientImage = "localhost/client:1";
+const clientImage = "localhost/client:1";
 
 /** A container that runs a shell script. */
 export function shell(script: string, rest: object = {}): object {

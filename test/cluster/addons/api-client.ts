@@ -12,7 +12,7 @@ export interface ApiAccess {
 }
 
 /** An answer that is not 2xx. */
-export class ApiError extends Error {
+class ApiError extends Error {
   override readonly name = "ApiError";
   readonly status: number;
 

@@ -18,7 +18,7 @@ import { type Fill, fillClient, fillPause, fillProgram } from "./small-images.ts
 
 export type ImageName = "pause" | "client" | "coredns" | "base" | "lockstep";
 
-export interface Image {
+interface Image {
   readonly name: ImageName;
   /** As a pod names it. */
   readonly reference: string;
