@@ -1,12 +1,7 @@
 /** The programs of Debian that a cluster runs with, the package of each, and which are missing. */
-import { accessSync, constants, existsSync } from "node:fs";
-import path from "node:path";
-import process from "node:process";
 import { ClusterError } from "./cluster-error.ts";
+import { howToInstall, isThere, packagesOf, type Required } from "./debian-programs.ts";
 import { imagePrograms } from "./images/required-programs.ts";
-
-/** A program and Debian's package that has it. */
-export type Required = readonly [program: string, from: string];
 
 export const programsOfAll: readonly Required[] = [
   ["openssl", "openssl"],
@@ -35,29 +30,11 @@ export function requirePrograms(programs: readonly Required[]): void {
   const missing = programs.filter(([program]) => !isThere(program));
   if (missing.length === 0) return;
   const names = missing.map(([program]) => program).join(", ");
-  throw new ClusterError(
-    `the cluster needs ${names}; run: apt-get install ${packagesOf(missing).join(" ")}`,
-  );
+  throw new ClusterError(`the cluster needs ${names}; ${howToInstall(missing)}`);
 }
 
 /** For apt-get install: whatever a cluster with nodes, and the making of its images, lack here. */
 export function missingPackages(): string[] {
   const programs = [...programsOfAll, ...programsOfNodes, ...imagePrograms];
   return packagesOf(programs.filter(([program]) => !isThere(program)));
-}
-
-function packagesOf(programs: readonly Required[]): string[] {
-  return [...new Set(programs.map(([, from]) => from))].sort();
-}
-
-function isThere(program: string): boolean {
-  if (path.isAbsolute(program)) return existsSync(program);
-  return `${process.env["PATH"]}:/usr/sbin:/sbin`.split(":").some((directory) => {
-    try {
-      accessSync(path.join(directory, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

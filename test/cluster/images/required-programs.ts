@@ -1,13 +1,12 @@
 /** Which programs of Debian the images are made with, and what to install for them. */
-import { accessSync, constants, existsSync } from "node:fs";
-import path from "node:path";
 import process from "node:process";
+import { howToInstall, isThere, type Required } from "../debian-programs.ts";
 
 /** With which Debian signs its packages. */
 export const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /** Each program, or file, with Debian's package that has it. */
-export const imagePrograms = [
+export const imagePrograms: readonly Required[] = [
   ["mmdebstrap", "mmdebstrap"],
   ["buildah", "buildah"],
   ["gpgv", "gpgv"],
@@ -18,7 +17,7 @@ export const imagePrograms = [
   ["tar", "tar"],
   ["chroot", "coreutils"],
   [keyring, "debian-archive-keyring"],
-] as const;
+];
 
 /** What keeps this machine from making images; null: nothing. */
 export function whyNoImages(
@@ -31,23 +30,10 @@ export function whyNoImages(
     return "container images are made of Debian's packages, and this machine has no apt; use Debian 12 or newer";
   }
   const names = missing.map(([program]) => program).join(", ");
-  const packages = [...new Set(missing.map(([, from]) => from))].join(" ");
-  return `container images cannot be made without ${names}; run: apt-get install ${packages}`;
+  return `container images cannot be made without ${names}; ${howToInstall(missing)}`;
 }
 
 interface Machine {
   readonly isRoot: boolean;
   readonly has: (program: string) => boolean;
-}
-
-function isThere(program: string): boolean {
-  if (path.isAbsolute(program)) return existsSync(program);
-  return `${process.env["PATH"]}:/usr/sbin:/sbin`.split(":").some((directory) => {
-    try {
-      accessSync(path.join(directory, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }
