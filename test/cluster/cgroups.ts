@@ -92,13 +92,27 @@ export async function makeGroup(hierarchies: readonly Hierarchy[], group: string
 
 function inherit(hierarchy: Hierarchy, parent: string, directory: string): void {
   if (hierarchy.version === 2) {
-    const controllers = neededV2.map((controller) => `+${controller}`).join(" ");
-    writeFileSync(path.join(parent, "cgroup.subtree_control"), controllers);
+    handDown(parent);
   } else if (hierarchy.options.split(",").includes("cpuset")) {
     // A new group of cpuset takes no process before it has processors and memory.
     for (const file of ["cpuset.cpus", "cpuset.mems"]) {
       writeFileSync(path.join(directory, file), readFileSync(path.join(parent, file)));
     }
+  }
+}
+
+/** Gives the controllers of version 2 to the groups below. Only the machine's own root may also hold processes. */
+function handDown(parent: string): void {
+  try {
+    const controllers = neededV2.map((controller) => `+${controller}`).join(" ");
+    writeFileSync(path.join(parent, "cgroup.subtree_control"), controllers);
+  } catch (error) {
+    if (codeOf(error) !== "EBUSY") throw error;
+    throw new ClusterError(
+      `the control group ${parent} holds processes, as in a container, and can give no controllers to a ` +
+        `cluster's; move them first: mkdir -p ${parent}/init; ` +
+        `while read -r p; do echo $p >${parent}/init/cgroup.procs; done <${parent}/cgroup.procs`,
+    );
   }
 }
 
