@@ -18,6 +18,7 @@ import {
   type NodeLayout,
   nameError,
   nodesMax,
+  ports,
 } from "./layout.ts";
 import { chooseNumber, setCable } from "./network.ts";
 import {
@@ -71,9 +72,8 @@ export class Cluster {
     await requireMachine(level, nodeCount, records.root);
     const parts = await unlessInterrupted(options.signal, prepareParts([level], say));
     const step = stepTeller(say);
-    const port = 12_379;
     const made = await records.create({ name, level, nodeCount, profile }, (taken) => {
-      return chooseNumber(taken, port);
+      return chooseNumber(taken, ports.etcd);
     });
     const record = { ...made, programs: parts.programs };
     const work = async () => {

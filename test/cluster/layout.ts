@@ -37,7 +37,8 @@ export const clusterDomain = "cluster.local";
 /** Where every node sees the one directory that stands for a network volume. */
 export const sharedDirectoryInNode = "/var/lib/lockstep-shared";
 
-const ports = {
+/** Each on an address that no other cluster has. */
+export const ports = {
   etcd: 12379,
   etcdPeer: 12380,
   api: 16443,
