@@ -147,10 +147,8 @@ export class Cluster {
 
   /** Drops this share of the packets that go over the node's cable, either way. */
   async lose(name: string, percent: number): Promise<void> {
-    if (!(percent > 0 && percent < 100)) {
-      throw new ClusterError(
-        `a share of ${percent} % cannot be lost; give more than 0 and less than 100`,
-      );
+    if (!(percent >= 0.1 && percent <= 99.9)) {
+      throw new ClusterError(`a share of ${percent} % cannot be lost; give 0.1 to 99.9`);
     }
     const { record, node } = await this.#node(name);
     await setFault(requireFirstProcess(record, node), shareOf(percent));

@@ -214,6 +214,8 @@ function addPartition(program: Command): void {
     .description("drop this share of the packets that go over the node's cable")
     .addOption(nameOption())
     .action(async (node: string, percent: string, { name }: Named) => {
+      if (Number.isNaN(Number(percent)))
+        throw new ClusterError(`"${percent}" is no share of packets; give 0.1 to 99.9`);
       await (await Cluster.open(name)).lose(node, Number(percent));
       say(`${node} loses ${percent} % of its packets`);
     });

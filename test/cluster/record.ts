@@ -99,7 +99,7 @@ export class Records {
 
   /** Replaces the record of this cluster by what it is now. */
   async update(record: ClusterRecord): Promise<void> {
-    await mkdir(path.join(this.root, "records"), { recursive: true });
+    await makePlace(path.join(this.root, "records"));
     const file = this.#file(record);
     await writeFile(`${file}.new`, JSON.stringify(record));
     await rename(`${file}.new`, file);
@@ -118,16 +118,24 @@ export class Records {
   /** Nobody else decides about a name, a number or the machine's limits while `work` does. */
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
     const around = path.dirname(this.root);
-    try {
-      await mkdir(around, { recursive: true });
-    } catch (error) {
-      throw new ClusterError(`cannot make ${around}, where clusters are kept: ${String(error)}`);
-    }
+    await makePlace(around);
     return await withMachineLock(around, work);
   }
 
   #file(record: ClusterRecord): string {
     return path.join(this.root, "records", `${record.spec.name}.json`);
+  }
+}
+
+/** Makes a directory of those that clusters are kept in. @throws ClusterError */
+export async function makePlace(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (error) {
+    throw new ClusterError(
+      `${directory}, where clusters are kept, cannot be made (${codeOf(error)}); make it, or set ` +
+        "LOCKSTEP_CLUSTER_STATE to a directory of yours",
+    );
   }
 }
 

@@ -1,10 +1,10 @@
 /** What a machine must offer for a cluster with nodes; the first thing that is missing is one sentence. */
 import { existsSync, readFileSync, statfsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { findHierarchies } from "./cgroups.ts";
 import { ClusterError } from "./cluster-error.ts";
 import type { Level } from "./layout.ts";
+import { makePlace } from "./record.ts";
 import { programsOfAll, programsOfNodes, requirePrograms } from "./required-programs.ts";
 import { attempt } from "./run-program.ts";
 
@@ -60,7 +60,7 @@ async function works(command: string): Promise<boolean> {
 
 async function requireRoom(level: Level, nodeCount: number, root: string): Promise<void> {
   const around = path.dirname(root);
-  await mkdir(around, { recursive: true });
+  await makePlace(around);
   const { type, bavail, bsize } = statfsSync(existsSync(root) ? root : around);
   if (level === "nodes" && type === overlayMagic) {
     throw new ClusterError(
