@@ -24,23 +24,21 @@ const verbsPerCycle = 8;
 const cycleTimeoutMs = 600_000;
 /** An `up` takes about so long. */
 const upMs = 12_000;
-/** What the kernel, or a program whose parent was killed, may need to notice that it is over. */
-const settleMs = 5_000;
+/** What the children of a command that was killed may need to notice that it is over. */
+const orphansMs = 5_000;
 
 describeWithNodes(`the machine is as it was${unlessSkipped}`, () => {
-  let before: MachineState;
   let foreign: ForeignThings;
   /** Of every cluster so far: the names of what it has on the machine. */
   const marks = new Set(foreignMarks);
 
   beforeAll(async () => {
     foreign = await makeForeignThings();
-    before = await readMachine();
   }, 60_000);
 
   afterAll(() => foreign?.remove(), 60_000);
 
-  const expectAsBefore = async () => {
+  const expectAsBefore = async (before: MachineState, timeoutMs: number) => {
     let found: string[] = [];
     const isAsBefore = async () => {
       const others = await foreignNumbers();
@@ -50,7 +48,7 @@ describeWithNodes(`the machine is as it was${unlessSkipped}`, () => {
       found = differences(before, after, { marks: own, alone: process.env["CI"] === "true" });
       return found.length === 0 ? true : null;
     };
-    await until("", isAsBefore, { everyMs: 250, timeoutMs: settleMs }).catch(() => {});
+    await until("", isAsBefore, { everyMs: 250, timeoutMs }).catch(() => {});
     expect([...found, ...foreign.gone().map((it) => `gone: ${it}`)]).toEqual([]);
   };
 
@@ -61,20 +59,31 @@ describeWithNodes(`the machine is as it was${unlessSkipped}`, () => {
   };
 
   /** What happened is told when something is wrong, with what repeats it. */
-  const told = async (name: string, work: (random: Random, tell: Tell) => Promise<void>) => {
+  const told = async (
+    name: string,
+    work: (random: Random, tell: Tell) => Promise<void>,
+    settleMs = 0,
+  ) => {
     const begin = performance.now();
     const story: string[] = [];
     const tell = (text: string) => {
       story.push(`${((performance.now() - begin) / 1000).toFixed(1)} s  ${text}`);
     };
+    const before = await readMachine();
     try {
       await work(randomOf(seed, name), tell);
-      await expectAsBefore();
+      await expectAsBefore(before, settleMs);
     } catch (error) {
+      await endWhatRuns().catch((another) => tell(`down: ${another}`));
       const repeat = `LOCKSTEP_CYCLES_SEED=${seed} LOCKSTEP_CYCLES=${cycles}`;
       const what = error instanceof Error ? error.message : String(error);
       throw new Error(`${name}: ${what}\nto repeat it: ${repeat}\n${story.join("\n")}`);
     }
+  };
+
+  const endWhatRuns = async () => {
+    const left = (await new Records().all()).filter(({ spec }) => marks.has(spec.name));
+    for (const { spec } of left) await runCommand("down", "--name", spec.name);
   };
 
   const newName = (purpose: string) => `${purpose}-${process.pid}`;
@@ -84,10 +93,11 @@ describeWithNodes(`the machine is as it was${unlessSkipped}`, () => {
     marks.add(name);
     const record = (await new Records().all()).find(({ spec }) => spec.name === name);
     if (record === undefined) return;
-    for (const one of marksOfNumber(record.spec.number)) marks.add(one);
+    for (const one of [record.id, ...marksOfNumber(record.spec.number)]) marks.add(one);
   };
 
   const up = async (name: string, nodes: number) => {
+    marks.add(name);
     const cluster = await Cluster.up({ name, nodes });
     await mark(name);
     return cluster;
@@ -118,12 +128,16 @@ describeWithNodes(`the machine is as it was${unlessSkipped}`, () => {
   test.each(interruptions)(
     "after kill -9 of the command up at some moment, and a down (%i)",
     (index) =>
-      told(`kill ${index}`, async (random, tell) => {
-        const name = newName(`killed${index}`);
-        await interruptedUp(name, "SIGKILL", upMs * random(), tell);
-        const record = (await new Records().all()).find(({ spec }) => spec.name === name);
-        if (record !== undefined) await runCommand("down", "--name", name);
-      }),
+      told(
+        `kill ${index}`,
+        async (random, tell) => {
+          const name = newName(`killed${index}`);
+          await interruptedUp(name, "SIGKILL", upMs * random(), tell);
+          const record = (await new Records().all()).find(({ spec }) => spec.name === name);
+          if (record !== undefined) await runCommand("down", "--name", name);
+        },
+        orphansMs,
+      ),
     cycleTimeoutMs,
   );
 

@@ -72,7 +72,7 @@ const newcomers: readonly [string, MachineProcess[], string[]][] = [
   ["a child of the test", [one(70, 50)], ["p70"]],
   ["an orphan", [one(70, 1)], ["p70"]],
   ["an orphan and its child", [one(70, 1), one(71, 70)], ["p70", "p71"]],
-  ["what went to another ancestor of the test", [one(70, 40)], ["p70"]],
+  ["what the test's own shell started meanwhile", [one(70, 40)], []],
   ["a child of another shell", [one(70, 60)], []],
   ["what systemd started", [one(70, 1, { groups: "there" })], []],
   ["a marked one, wherever", [one(70, 60, { groups: "there", marker: "lockstep107" })], ["p70"]],

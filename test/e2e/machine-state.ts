@@ -83,8 +83,8 @@ function countsAs(kind: Kind, line: string, { marks, alone }: Ownership): boolea
 /**
  * Processes that were not there before. One without a mark counts if it runs in the control groups of
  * the test (a unit that systemd started meanwhile has its own), and if whoever it descends from, of
- * those that were there before, is the test or an ancestor of the test: such as the first process, to
- * which goes what has lost its parent. Others descend from somebody else, such as another shell.
+ * those that were there before, is the test or the first process, to which goes what has lost its parent.
+ * All others are somebody else's, such as what another shell has started.
  */
 function leftProcesses(
   before: MachineState,
@@ -93,24 +93,20 @@ function leftProcesses(
 ): MachineProcess[] {
   const known = new Set(before.processes.map(identityOf));
   const now = new Map(after.processes.map((one) => [one.pid, one]));
-  const reader = now.get(after.reader);
-  const line = new Set(ancestry(reader, now).map(identityOf));
+  const groups = now.get(after.reader)?.groups;
   return after.processes.filter((one) => {
     if (known.has(identityOf(one))) return false;
     if (marks.some((mark) => one.words.includes(mark) || one.marker.includes(mark))) return true;
     const elder = ancestry(one, now).find((other) => known.has(identityOf(other)));
-    const isOrphan = elder === undefined || line.has(identityOf(elder));
-    return isOrphan && one.groups === reader?.groups;
+    return [1, after.reader].includes(elder?.pid ?? 1) && one.groups === groups;
   });
 }
 
 /** Itself, its parent, and so on. */
-function ancestry(
-  one: MachineProcess | undefined,
-  all: ReadonlyMap<number, MachineProcess>,
-): MachineProcess[] {
+function ancestry(one: MachineProcess, all: ReadonlyMap<number, MachineProcess>): MachineProcess[] {
   const found: MachineProcess[] = [];
-  for (let next = one; next !== undefined; next = all.get(next.parent)) found.push(next);
+  for (let next: MachineProcess | undefined = one; next !== undefined; next = all.get(next.parent))
+    found.push(next);
   return found;
 }
 
