@@ -73,7 +73,7 @@ export class Cluster {
     const parts = await unlessInterrupted(options.signal, prepareParts([level], say));
     const step = stepTeller(say);
     const made = await records.create({ name, level, nodeCount, profile }, (taken) => {
-      return chooseNumber(taken, ports.etcd);
+      return chooseNumber({ taken, port: ports.etcd, hasNodes: level === "nodes" });
     });
     const record = { ...made, programs: parts.programs };
     const work = async () => {

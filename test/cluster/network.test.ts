@@ -1,6 +1,7 @@
 /** What the machine's routes say about the networks that a cluster could take. */
 import { expect, test } from "@jest/globals";
-import { overlaps } from "./network.ts";
+import { numbersMax, numbersMin } from "./layout.ts";
+import { chooseNumber, networksOf, overlaps } from "./network.ts";
 
 test.each<[string, number, boolean]>([
   ["10.100.0.0/16", 100, true],
@@ -32,4 +33,20 @@ test.each<[string, number, boolean]>([
   ["100.10.0.1", 100, false],
 ])("%s and 10.%i.0.0/16 have addresses in common: %s", (network, number, isShared) => {
   expect(overlaps(network, number)).toBe(isShared);
+});
+
+test("a default route, whole or in halves, takes no network", () => {
+  const routes = ["default", "0.0.0.0/1", "128.0.0.0/1", "10.0.0.0/8", "10.100.3.4", undefined];
+  const found = networksOf(routes.map((dst) => (dst === undefined ? {} : { dst })));
+  expect(found).toEqual(["10.0.0.0/8", "10.100.3.4"]);
+});
+
+test("the number is the first that nobody has, and there may be none", async () => {
+  const all = Array.from({ length: numbersMax - numbersMin + 1 }, (_, i) => numbersMin + i);
+  const wanted = { port: 29_379, hasNodes: false };
+  const but150 = new Set(all.filter((number) => number !== 150));
+  expect(await chooseNumber({ ...wanted, taken: but150 })).toBe(150);
+  await expect(chooseNumber({ ...wanted, taken: new Set(all) })).rejects.toThrow(
+    /^every network from 10\.100\.0\.0\/16 to 10\.199\.0\.0\/16 is in use on this machine, .*; end/,
+  );
 });

@@ -7,6 +7,9 @@ import { ClusterError } from "./cluster-error.ts";
 import { type Layout, loopbackAddress, type NodeLayout, numbersMax, numbersMin } from "./layout.ts";
 import { attempt, run } from "./run-program.ts";
 
+/** Of a network that is somebody's: 10.0.0.0/8 is the largest that is private. */
+const shortestPrefix = 8;
+
 /** @throws ClusterError */
 export async function makeNetwork(layout: Layout): Promise<void> {
   const { bridge, machineAddress } = layout;
@@ -32,28 +35,43 @@ export async function setCable(node: NodeLayout, state: "up" | "down"): Promise<
   await run("ip", ["link", "set", node.link, state]);
 }
 
+export interface Wanted {
+  readonly taken: ReadonlySet<number>;
+  readonly port: number;
+  /** Without nodes a cluster has no addresses but its own of loopback. */
+  readonly hasNodes: boolean;
+}
+
 /**
  * The first number that no cluster has, and whose addresses nobody uses on this machine.
  * @throws ClusterError when there is none.
  */
-export async function chooseNumber(taken: ReadonlySet<number>, port: number): Promise<number> {
-  const routes = await usedNetworks();
+export async function chooseNumber({ taken, port, hasNodes }: Wanted): Promise<number> {
+  const routes = hasNodes ? await usedNetworks() : [];
   for (let number = numbersMin; number <= numbersMax; number++) {
     if (taken.has(number)) continue;
     if (routes.some((route) => overlaps(route, number))) continue;
     if (await isFree(loopbackAddress(number), port)) return number;
   }
   throw new ClusterError(
-    `every network from 10.${numbersMin}.0.0/16 to 10.${numbersMax}.0.0/16 is in use on this machine; ` +
-      "end a cluster that is not needed (status lists them)",
+    `every network from 10.${numbersMin}.0.0/16 to 10.${numbersMax}.0.0/16 is in use on this machine, by a ` +
+      "cluster (status lists them) or a route (ip route lists them); end a cluster that is not needed, or " +
+      "use --level api",
   );
 }
 
 async function usedNetworks(): Promise<string[]> {
   const { code, stdout } = await attempt("ip", ["-json", "-4", "route", "show", "table", "all"]);
   if (code !== 0) return [];
-  const routes: readonly { dst?: string }[] = JSON.parse(stdout);
-  return routes.flatMap(({ dst }) => (dst === undefined || dst === "default" ? [] : [dst]));
+  return networksOf(JSON.parse(stdout));
+}
+
+/** Where the routes lead to, but for the default route (of which some VPNs make two halves). */
+export function networksOf(routes: readonly { dst?: string }[]): string[] {
+  return routes.flatMap(({ dst = "default" }) => {
+    const isDefault = dst === "default" || Number(dst.split("/")[1] ?? "32") < shortestPrefix;
+    return isDefault ? [] : [dst];
+  });
 }
 
 /** Whether the network or address has something in common with 10.NUMBER.0.0/16. */
