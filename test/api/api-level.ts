@@ -18,7 +18,8 @@ import { ApiClient, administrator } from "./api-client.ts";
 
 const upTimeoutMs = 180_000;
 const downTimeoutMs = 120_000;
-export const whyNoApi = await findReason();
+
+const whyNoApi = await findReason();
 
 // On CI with Go, what cannot be prepared is a failure, and nothing to skip over.
 if (whyNoApi !== null && process.env["CI"] === "true" && hasGo()) throw new Error(whyNoApi);
