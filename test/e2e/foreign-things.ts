@@ -3,7 +3,7 @@
  * namespace, and process with a marker like ours. No `down` may touch them.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { until } from "../../bench/waiting.ts";
 import { doors, findHierarchies, makeGroup, removeGroup } from "../cluster/cgroups.ts";
@@ -24,6 +24,8 @@ export interface ForeignThings {
 }
 
 export async function makeForeignThings(): Promise<ForeignThings> {
+  // Those of a run that was killed.
+  await removeForeignThings();
   const hierarchies = findHierarchies();
   await run("ip", ["link", "add", bridge, "type", "bridge"]);
   await run("ip", ["link", "add", link, "type", "veth", "peer", "name", peer]);
@@ -42,22 +44,28 @@ export async function makeForeignThings(): Promise<ForeignThings> {
   return {
     gone: () =>
       processes.filter((one) => !isAlive(one)).map(({ spawnargs }) => spawnargs.join(" ")),
-    remove: async () => {
-      for (const { pid } of processes) if (pid !== undefined) process.kill(-pid, "SIGKILL");
-      await removeGroup(hierarchies, group);
-      for (const name of [link, bridge]) await attempt("ip", ["link", "delete", name]);
-    },
+    remove: removeForeignThings,
   };
 }
 
-/** In a process group of its own, with the marker of a cluster that is not on this machine. */
+/** Finds them by their control group and by their names. */
+async function removeForeignThings(): Promise<void> {
+  const hierarchies = findHierarchies();
+  const there = doors(hierarchies, group).filter((door) => existsSync(door));
+  const pids = there.flatMap((door) => readFileSync(door, "utf8").split("\n").filter(Boolean));
+  for (const pid of new Set(pids)) process.kill(Number(pid), "SIGKILL");
+  await removeGroup(hierarchies, group);
+  for (const name of [link, bridge]) await attempt("ip", ["link", "delete", name]);
+}
+
+/** With the marker of a cluster that is not on this machine. */
 function start(...[program = "", ...args]: readonly string[]): ChildProcess {
   const env = {
     ...process.env,
     LOCKSTEP_CLUSTER_ID: "00000000-0000-4000-8000-000000000000",
     LOCKSTEP_CLUSTER_ROLE: "node1",
   };
-  return spawn(program, args, { stdio: "ignore", detached: true, env });
+  return spawn(program, args, { stdio: "ignore", env });
 }
 
 /** The last of its names. */
