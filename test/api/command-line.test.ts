@@ -74,6 +74,11 @@ test.concurrent.each<[string[], number, RegExp]>([
   [["up", "--speed", "1"], 2, /^unknown option '--speed'$/],
   [["up", "--nodes", "0"], 2, /argument '0' is invalid. expected a number from 1$/],
   [["up", "--nodes", "abc"], 2, /argument 'abc' is invalid/],
+  [
+    ["up", "--level", "api", "--nodes", "3"],
+    1,
+    /^a cluster of level api has no nodes; leave out --nodes$/,
+  ],
   [["up", "--nodes", "99"], 1, /^a cluster cannot have 99 nodes; give a number from 1 to 16$/],
   [
     ["up", "--level", "fake-nodes", "--nodes", "2000"],

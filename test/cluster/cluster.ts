@@ -51,6 +51,8 @@ export interface UpOptions {
   readonly signal?: AbortSignal;
 }
 
+const usualNodes: Readonly<Record<Level, number>> = { api: 0, nodes: 3, "fake-nodes": 50 };
+
 export class Cluster {
   readonly name: string;
   readonly #records: Records;
@@ -66,7 +68,7 @@ export class Cluster {
    */
   static async up(options: UpOptions = {}): Promise<Cluster> {
     const { name = "lockstep", level = "nodes", profile = "fast", say = () => {} } = options;
-    const nodeCount = level === "api" ? 0 : (options.nodes ?? (level === "nodes" ? 3 : 50));
+    const nodeCount = options.nodes ?? usualNodes[level];
     const records = options.records ?? new Records();
     requireSensible(name, level, nodeCount);
     await requireMachine(level, nodeCount, records.root);
@@ -254,7 +256,9 @@ export class Cluster {
 function requireSensible(name: string, level: Level, nodeCount: number): void {
   const wrong = nameError(name);
   if (wrong !== null) throw new ClusterError(wrong);
-  if (level === "api") return;
+  if (level === "api" && nodeCount === 0) return;
+  if (level === "api")
+    throw new ClusterError("a cluster of level api has no nodes; leave out --nodes");
   const max = level === "nodes" ? nodesMax : fakeNodesMax;
   if (Number.isInteger(nodeCount) && nodeCount >= 1 && nodeCount <= max) return;
   throw new ClusterError(

@@ -102,6 +102,13 @@ test("what a write that was killed left does not count, and goes with the record
   expect(existsSync(records.root)).toBe(false);
 });
 
+test("what a first write that was killed left goes with another cluster's record", async () => {
+  const made = await create("one");
+  await writeFile(path.join(records.root, "records/two.json.new"), "");
+  await remove(made);
+  expect(existsSync(records.root)).toBe(false);
+});
+
 test.each<[string, (record: ClusterRecord) => string]>([
   ["is empty", () => ""],
   ["is cut off", (record) => JSON.stringify(record).slice(0, 40)],

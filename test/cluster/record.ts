@@ -41,6 +41,8 @@ const schema = z.strictObject({
 
 export type ClusterRecord = z.infer<typeof schema>;
 
+const draftEnd = ".new";
+
 export class Records {
   readonly root: string;
 
@@ -101,18 +103,28 @@ export class Records {
   async update(record: ClusterRecord): Promise<void> {
     await makePlace(path.join(this.root, "records"));
     const file = this.#file(record);
-    await writeFile(`${file}.new`, JSON.stringify(record));
-    await rename(`${file}.new`, file);
+    await writeFile(`${file}${draftEnd}`, JSON.stringify(record));
+    await rename(`${file}${draftEnd}`, file);
   }
 
   /** The last thing of a cluster's end; its caller holds the lock. */
   async delete(record: ClusterRecord): Promise<void> {
-    await rm(`${this.#file(record)}.new`, { force: true });
     await rm(this.#file(record), { force: true });
+    await this.#removeDrafts();
     for (const folder of ["clusters", "records", ""]) {
       // Those that are not empty belong to other clusters.
       await rmdir(path.join(this.root, folder)).catch(() => {});
     }
+  }
+
+  /** Whoever was killed while it wrote a record left a draft; that of a cluster without a record is old. */
+  async #removeDrafts(): Promise<void> {
+    const folder = path.join(this.root, "records");
+    const files = await namesIn(folder);
+    const drafts = files.filter((file) => {
+      return file.endsWith(draftEnd) && !files.includes(file.slice(0, -draftEnd.length));
+    });
+    for (const draft of drafts) await rm(path.join(folder, draft), { force: true });
   }
 
   /** Nobody else decides about a name, a number or the machine's limits while `work` does. */
