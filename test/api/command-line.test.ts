@@ -7,9 +7,9 @@ import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { afterAll, expect, test } from "@jest/globals";
+import { type Command, clusterMain, startCommand } from "../cluster/cluster-command.ts";
 import { Records } from "../cluster/record.ts";
 import { attempt } from "../cluster/run-program.ts";
-import { type Command, clusterMain, startCommand } from "./cluster-command.ts";
 
 const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 const withFullDisk = [

@@ -7,11 +7,11 @@ import process from "node:process";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { until } from "../../bench/waiting.ts";
 import { Cluster } from "../cluster/cluster.ts";
+import { type Command, startCommand } from "../cluster/cluster-command.ts";
 import { withMachineLock } from "../cluster/machine-lock.ts";
 import { findProcesses } from "../cluster/processes.ts";
 import { type ClusterRecord, Records } from "../cluster/record.ts";
 import { describeWithApi, uniqueName, unlessSkipped, withApi } from "./api-level.ts";
-import { type Command, startCommand } from "./cluster-command.ts";
 
 const timeoutMs = 180_000;
 const configMap = ["configmap", "kept"];

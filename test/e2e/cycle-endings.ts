@@ -2,10 +2,10 @@
 import process from "node:process";
 import { pause } from "../../bench/waiting.ts";
 import type { Cluster } from "../cluster/cluster.ts";
+import { runCommand, startCommand } from "../cluster/cluster-command.ts";
 import { type ClusterProcess, findProcesses } from "../cluster/processes.ts";
 import { Records } from "../cluster/record.ts";
 import { pick, type Random } from "../simulation/world/random.ts";
-import { runCommand, startCommand } from "./cluster-command.ts";
 
 export interface Ending {
   readonly name: string;
@@ -81,7 +81,7 @@ function whenBroken(name: string, breakIt: Broken): Ending {
 }
 
 async function killedDown({ name }: Cluster, random: Random): Promise<void> {
-  const first = startCommand("down", "--name", name);
+  const first = startCommand(["down", "--name", name]);
   await pause(2500 * random());
   first.kill("SIGKILL");
   await first.end();

@@ -7,9 +7,9 @@ import process from "node:process";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { pause, until } from "../../bench/waiting.ts";
 import { Cluster } from "../cluster/cluster.ts";
+import { runCommand, startCommand } from "../cluster/cluster-command.ts";
 import { Records } from "../cluster/record.ts";
 import { below, type Random, randomOf } from "../simulation/world/random.ts";
-import { runCommand, startCommand } from "./cluster-command.ts";
 import { endings } from "./cycle-endings.ts";
 import { type ForeignThings, foreignMarks, makeForeignThings } from "./foreign-things.ts";
 import { httpGet, LiveCluster } from "./live-cluster.ts";
@@ -154,7 +154,7 @@ describeWithNodes(`the machine is as it was${unlessSkipped}`, () => {
   );
 
   const interruptedUp = async (name: string, signal: NodeJS.Signals, ms: number, tell: Tell) => {
-    const command = startCommand("up", "--name", name, "--nodes", "2");
+    const command = startCommand(["up", "--name", name, "--nodes", "2"]);
     await pause(ms);
     await mark(name);
     tell(`${signal} after ${Math.round(ms)} ms of: ${command.said()}`);

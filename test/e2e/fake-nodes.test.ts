@@ -2,12 +2,12 @@
 import { expect, test } from "@jest/globals";
 import { withCluster } from "./live-cluster.ts";
 import { shell } from "./objects.ts";
-import { describeWithNodes } from "./with-nodes.ts";
+import { describeWithNodes, unlessSkipped } from "./with-nodes.ts";
 
 const timeoutMs = 240_000;
 const lost = "fake-node-0001";
 
-describeWithNodes("a cluster of fifty fake nodes", () => {
+describeWithNodes(`a cluster of fifty fake nodes${unlessSkipped}`, () => {
   const live = withCluster("fakes", 50, "fake-nodes");
 
   test(

@@ -3,13 +3,13 @@ import { expect, test } from "@jest/globals";
 import { prepareImages } from "../cluster/images/prepare-images.ts";
 import { httpGet, type LiveCluster, withCluster } from "./live-cluster.ts";
 import { pod, webServers } from "./objects.ts";
-import { describeWithNodes } from "./with-nodes.ts";
+import { describeWithNodes, unlessSkipped } from "./with-nodes.ts";
 
 const timeoutMs = 300_000;
 /** Making an image takes apt-get and npm a minute or two. */
 const imageTimeoutMs = 900_000;
 
-describeWithNodes("faults of a cluster of three nodes", () => {
+describeWithNodes(`faults of a cluster of three nodes${unlessSkipped}`, () => {
   const live = withCluster("faults", 3);
 
   test(

@@ -7,13 +7,13 @@ import { prometheusConfiguration } from "../cluster/addons/prometheus-configurat
 import { kubernetesVersion } from "../cluster/binaries/binary-table.ts";
 import { httpGet, withCluster } from "./live-cluster.ts";
 import { claim, pod, podWithVolume, webServers } from "./objects.ts";
-import { describeWithNodes } from "./with-nodes.ts";
+import { describeWithNodes, unlessSkipped } from "./with-nodes.ts";
 
 const timeoutMs = 240_000;
 const hasPrometheus = spawnSync("prometheus", ["--version"]).status === 0;
 const testWithPrometheus = hasPrometheus ? test : test.skip;
 
-describeWithNodes("a cluster of three nodes", () => {
+describeWithNodes(`a cluster of three nodes${unlessSkipped}`, () => {
   const live = withCluster("features", 3);
 
   test(

@@ -4,8 +4,11 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { pause } from "../../bench/waiting.ts";
 
-export const clusterMain = fileURLToPath(new URL("../cluster/main.ts", import.meta.url));
+export const clusterMain = fileURLToPath(new URL("./main.ts", import.meta.url));
+
+const lastWordsMs = 1_000;
 
 export interface Command {
   /** What it has said so far on standard error. */
@@ -32,7 +35,13 @@ export function startCommand(
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     said += text;
   });
-  const end = once(child, "close").then(([code, signal]) => code ?? signal);
+  const exit = once(child, "exit");
+  // Whoever it has left behind may hold its output open: it has ended all the same.
+  const silent = Promise.race([once(child, "close"), exit.then(() => pause(lastWordsMs))]);
+  const end = Promise.all([exit, silent]).then(([[code, signal]]) => {
+    child.stderr.destroy();
+    return code ?? signal;
+  });
   return {
     said: () => said,
     kill: (signal) => void child.kill(signal),
@@ -46,4 +55,11 @@ export function startCommand(
     },
     end: () => end,
   };
+}
+
+/** @throws when it does not end well. */
+export async function runCommand(...args: readonly string[]): Promise<void> {
+  const command = startCommand(args);
+  const ended = await command.end();
+  if (ended !== 0) throw new Error(`${args.join(" ")} ended with ${ended}: ${command.said()}`);
 }
