@@ -173,9 +173,11 @@ async function kubectl(cluster: Cluster, args: string[]): Promise<number> {
   return await runAttached(program, args, env);
 }
 
-async function exec(cluster: Cluster, [node = "", ...command]: string[]): Promise<number> {
-  if (command.length === 0)
+async function exec(cluster: Cluster, [node = "", ...rest]: string[]): Promise<number> {
+  const command = rest[0] === "--" ? rest.slice(1) : rest;
+  if (command.length === 0) {
     throw new ClusterError("exec needs a node and a program: exec NODE PROGRAM ...");
+  }
   const [program, args] = await cluster.execCommand(node, command);
   return await runAttached(program, args, process.env);
 }

@@ -4,6 +4,7 @@
  */
 import net from "node:net";
 import { ClusterError } from "./cluster-error.ts";
+import { forgetBridge, letBridgeThrough } from "./firewall.ts";
 import { type Layout, loopbackAddress, type NodeLayout, numbersMax, numbersMin } from "./layout.ts";
 import { attempt, run } from "./run-program.ts";
 
@@ -19,6 +20,7 @@ export async function makeNetwork(layout: Layout): Promise<void> {
   for (const { podNetwork, address } of layout.nodes) {
     await run("ip", ["route", "add", podNetwork, "via", address, "dev", bridge]);
   }
+  await letBridgeThrough(bridge);
 }
 
 /** Removes the bridge, its routes with it, and cables whose node has not taken them along. */
@@ -28,6 +30,7 @@ export async function removeNetwork(layout: Layout): Promise<void> {
     // A link that vanishes in between (its node's namespace is being taken down) is gone as well.
     if (code === 0) await attempt("ip", ["link", "delete", link]);
   }
+  await forgetBridge(layout.bridge);
 }
 
 /** Pulls out the cable of a node that runs, or plugs it in. */

@@ -32,10 +32,9 @@ export async function requireMachine(level: Level, nodeCount: number, root: stri
 /** Each feature is tried where it does no harm: in namespaces that end with the attempt. */
 async function requireKernel(): Promise<void> {
   const release = readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
-  const overlay = readFileSync("/proc/filesystems", "utf8").split("\n").includes("nodev\toverlay");
   const features: readonly [string, () => Promise<boolean>][] = [
-    ["overlayfs", async () => overlay],
     ["network, mount, UTS, IPC, PID and cgroup namespaces", () => works("true")],
+    ["overlayfs", () => works(overlayAttempt)],
     ["veth", () => works("ip link add try0 type veth peer name try1")],
     ["bridge", () => works("ip link add try0 type bridge")],
     ["nftables with NAT", () => works(nftAttempt)],
@@ -48,6 +47,11 @@ async function requireKernel(): Promise<void> {
     );
   }
 }
+
+/** An attempt, since it may be a module that nobody has needed yet. */
+const overlayAttempt =
+  "mount -t tmpfs try /tmp && cd /tmp && mkdir a b c d && " +
+  "mount -t overlay -o lowerdir=a,upperdir=b,workdir=c try d";
 
 const nftAttempt =
   "nft add table ip try && nft add chain ip try c '{ type nat hook postrouting priority 100; }' && " +

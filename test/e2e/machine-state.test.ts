@@ -41,6 +41,7 @@ const things: readonly [string, Things, string, Ownership, boolean][] = [
   ],
   ["a group at the top, alone", "control group", "/sys/fs/cgroup/kubepods", alone, true],
   ["a group of a unit of systemd", "control group", "/sys/fs/cgroup/system.slice/a", alone, false],
+  ["a group in another's", "control group", "/sys/fs/cgroup/memory/others/a", alone, false],
   ["our group in a slice", "control group", "/sys/fs/cgroup/u.slice/lockstep107", alone, true],
 ];
 

@@ -75,9 +75,15 @@ export function differences(
 
 function countsAs(kind: Kind, line: string, { marks, alone }: Ownership): boolean {
   if (marks.some((mark) => line.includes(mark))) return true;
-  // systemd makes and removes the groups of its units whenever it likes.
-  if (kind === "control group" && /\.(slice|scope|service)\b/.test(line)) return false;
+  if (kind === "control group" && isInForeignGroup(line)) return false;
   return alone || onlyByClusters.includes(kind);
+}
+
+/** Others make and remove groups in their own whenever they like: systemd those of its units, for one. */
+function isInForeignGroup(directory: string): boolean {
+  const isUnit = /\.(slice|scope|service)\b/.test(directory);
+  // The third name is below a group at the top, also where each controller has its own hierarchy.
+  return isUnit || /^\/sys\/fs\/cgroup\/[^/]+\/[^/]+\/./.test(directory);
 }
 
 /**
