@@ -3,7 +3,7 @@
 // Runs under the project's own Node; start it with `npm test` or `npm run check`.
 //
 //   node scripts/stages.mjs [stage …]
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -83,13 +83,15 @@ function skipStage(name) {
 
 /**
  * The programs of Kubernetes that the next stages need, and on CI the images: minutes on a machine that
- * has none, nothing where the cache has them. Where they cannot be had, the stages say so by name.
+ * has none, nothing where the cache has them. Where they cannot be had, the stages say so by name; on
+ * CI that is a failure, unless the machine has no root or no Go to make them with.
  */
 async function buildCluster() {
   const levels = isCi ? ["nodes", "fake-nodes"] : ["api"];
   const command = ["--no-warnings", "test/cluster/main.ts", "prepare", "--level", ...levels];
   if ((await node(command)) === 0) return { passed: 1, failed: 0, skipped: [] };
-  if (isCi) return { passed: 0, failed: 1, skipped: [] };
+  const mayBuild = process.getuid?.() === 0 && spawnSync("go", ["version"]).status === 0;
+  if (isCi && mayBuild) return { passed: 0, failed: 1, skipped: [] };
   return { passed: 0, failed: 0, skipped: ["cluster build (the reason is above)"] };
 }
 

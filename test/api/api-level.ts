@@ -3,15 +3,12 @@
  * file: up before the first, down after the last, whether they pass or fail. Where a cluster cannot be
  * started, the tests are skipped by name with the reason.
  */
-import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, describe } from "@jest/globals";
-import { Cluster } from "../cluster/cluster.ts";
+import { describe } from "@jest/globals";
+import type { Cluster } from "../cluster/cluster.ts";
+import { withClusterOf } from "../cluster/cluster-of-tests.ts";
 import type { Kubectl } from "../cluster/kubectl.ts";
 import { whyNoCluster } from "../cluster/why-no-cluster.ts";
 import { ApiClient, administrator } from "./api-client.ts";
-
-const upTimeoutMs = 180_000;
-const downTimeoutMs = 120_000;
 
 const whyNoApi = await whyNoCluster("api", 0);
 
@@ -30,10 +27,9 @@ export interface Api {
 /** Inside `describeWithApi`: the cluster, for the tests below. */
 export function withApi(purpose: string): () => Api {
   let api: Api | null = null;
-  beforeAll(async () => {
-    api = await open(await Cluster.up({ name: uniqueName(purpose), level: "api" }));
-  }, upTimeoutMs);
-  afterAll(async () => await api?.cluster.down(), downTimeoutMs);
+  withClusterOf({ purpose, level: "api" }, async (cluster) => {
+    api = await open(cluster);
+  });
   return () => {
     if (api === null) throw new Error("the cluster is not up");
     return api;
@@ -49,9 +45,4 @@ async function open(cluster: Cluster): Promise<Api> {
     admin: new ApiClient(layout.apiUrl, credentials),
     as: (token) => new ApiClient(layout.apiUrl, { ca: credentials.ca, token }),
   };
-}
-
-/** Of no other test, nor of one that runs at the same time. */
-export function uniqueName(purpose: string): string {
-  return `${purpose}-${randomBytes(3).toString("hex")}`;
 }

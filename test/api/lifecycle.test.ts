@@ -8,10 +8,11 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { until } from "../../bench/waiting.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { type Command, startCommand } from "../cluster/cluster-command.ts";
+import { uniqueName } from "../cluster/cluster-of-tests.ts";
 import { withMachineLock } from "../cluster/machine-lock.ts";
 import { findProcesses } from "../cluster/processes.ts";
 import { type ClusterRecord, Records } from "../cluster/record.ts";
-import { describeWithApi, uniqueName, unlessSkipped, withApi } from "./api-level.ts";
+import { describeWithApi, unlessSkipped, withApi } from "./api-level.ts";
 
 const timeoutMs = 180_000;
 const configMap = ["configmap", "kept"];

@@ -1,3 +1,4 @@
+/** How the test cluster says that something cannot be done, and how it knows why. */
 import { readFile } from "node:fs/promises";
 
 /** What a user of the test cluster can mend: one sentence that says what was wrong and the way out. */

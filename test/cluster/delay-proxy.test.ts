@@ -1,3 +1,4 @@
+/** The proxy changes when bytes arrive, and nothing else about them. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import net from "node:net";

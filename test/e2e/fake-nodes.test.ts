@@ -1,13 +1,17 @@
 /** The level of many nodes: kwok pretends them and their pods, the control plane is real. */
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
+import { whyNoCluster } from "../cluster/why-no-cluster.ts";
 import { withCluster } from "./live-cluster.ts";
 import { shell } from "./objects.ts";
-import { describeWithNodes, unlessSkipped } from "./with-nodes.ts";
 
 const timeoutMs = 240_000;
 const lost = "fake-node-0001";
 
-describeWithNodes(`a cluster of fifty fake nodes${unlessSkipped}`, () => {
+const whyNot = await whyNoCluster("fake-nodes", 50);
+const describeWithFakes = whyNot === null ? describe : describe.skip;
+const unlessSkipped = whyNot === null ? "" : ` (skipped: ${whyNot})`;
+
+describeWithFakes(`a cluster of fifty fake nodes${unlessSkipped}`, () => {
   const live = withCluster("fakes", 50, "fake-nodes");
 
   test(

@@ -1,12 +1,10 @@
 /** A cluster of a test file's own, and the questions that the tests ask it. */
-import { afterAll, beforeAll } from "@jest/globals";
 import { until } from "../../bench/waiting.ts";
-import { Cluster } from "../cluster/cluster.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import { withClusterOf } from "../cluster/cluster-of-tests.ts";
 import type { Kubectl } from "../cluster/kubectl.ts";
 import type { Layout, Level } from "../cluster/layout.ts";
 
-const upTimeoutMs = 300_000;
-const downTimeoutMs = 120_000;
 /** Generous: a busy computer is slow, not wrong. */
 const patienceMs = 120_000;
 
@@ -77,20 +75,16 @@ export class LiveCluster {
   }
 }
 
-/** Starts a cluster before the tests of this file, and ends it after them. */
+/** The cluster of this test file's own, for its tests. */
 export function withCluster(
-  name: string,
+  purpose: string,
   nodes: number,
   level: Level = "nodes",
 ): () => LiveCluster {
   let live: LiveCluster | null = null;
-  beforeAll(async () => {
-    const cluster = await Cluster.up({ name: `${name}-${process.pid}`, level, nodes });
+  withClusterOf({ purpose, level, nodes }, async (cluster) => {
     live = new LiveCluster(cluster, await cluster.kubectl(), await cluster.layout());
-  }, upTimeoutMs);
-  afterAll(async () => {
-    await live?.cluster.down();
-  }, downTimeoutMs);
+  });
   return () => {
     if (live === null) throw new Error("the cluster is not up");
     return live;

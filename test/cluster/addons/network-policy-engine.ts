@@ -3,8 +3,8 @@
  * has the rules of the last state seen for as long as it is up; one that was switched on gets them
  * anew. While the cluster's state is not known, nothing is changed anywhere.
  *
- * A pod is known when its address is in its status, about a second after it started: until then
- * nothing is blocked at its end. Connections that exist when a policy begins to deny them live on.
+ * A pod is known when its address is in its status, a moment after it started: until then nothing is
+ * blocked at its end. Connections that exist when a policy begins to deny them live on.
  */
 import { stat } from "node:fs/promises";
 import { run } from "../run-program.ts";

@@ -17,8 +17,6 @@ export interface ImageConfig {
   readonly command?: readonly string[];
   /** Numeric, "uid:gid"; none: root. */
   readonly user?: string;
-  readonly workingDirectory?: string;
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface ImageDescription {
@@ -76,17 +74,15 @@ export function indexOf(reference: string, manifest: object): string {
 }
 
 function configOf({ architecture, config, layers }: ImageDescription): object {
-  const env = { PATH: defaultPath, ...config.env };
   return {
     created: "1970-01-01T00:00:00Z",
     architecture,
     os: "linux",
     config: {
-      Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+      Env: [`PATH=${defaultPath}`],
       ...(config.entrypoint && { Entrypoint: config.entrypoint }),
       ...(config.command && { Cmd: config.command }),
       ...(config.user && { User: config.user }),
-      ...(config.workingDirectory && { WorkingDir: config.workingDirectory }),
     },
     rootfs: { type: "layers", diff_ids: layers.map(({ sha256 }) => `sha256:${sha256}`) },
   };
