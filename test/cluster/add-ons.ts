@@ -16,6 +16,7 @@ import {
   provisionerConfigFile,
   volumeManifests,
 } from "./addons/local-path-volumes.ts";
+import { ClusterError } from "./cluster-error.ts";
 import { requireRunning, startDaemon } from "./control-plane.ts";
 import { imageReferences } from "./images/prepare-images.ts";
 import { Kubectl } from "./kubectl.ts";
@@ -28,6 +29,7 @@ export const addOnPrograms = ["network-policy-engine", "local-path-provisioner"]
 
 const engineScript = fileURLToPath(new URL("./addons/network-policy-main.ts", import.meta.url));
 const dnsTimeoutMs = 120_000;
+const podWordsMax = 1_500;
 
 /** Resolves when names are resolved. @throws ClusterError */
 export async function installAddOns(
@@ -70,7 +72,13 @@ async function dnsAnswers(kubectl: Kubectl): Promise<void> {
     const answers = await Promise.all(addresses.map(resolves));
     return answers.every((answer) => answer) ? true : null;
   };
-  await until("the cluster's DNS", ask, { everyMs: 100, timeoutMs: dnsTimeoutMs });
+  try {
+    await until("the cluster's DNS", ask, { everyMs: 100, timeoutMs: dnsTimeoutMs });
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    const { stdout } = await kubectl.attempt(["describe", ...pods]);
+    throw new ClusterError(`${words}; its pods say:\n${stdout.slice(-podWordsMax)}`);
+  }
 }
 
 async function resolves(server: string): Promise<boolean> {
