@@ -276,7 +276,9 @@ async function reasonAgainst([program = "", ...args]: readonly string[]): Promis
   if (process.getuid?.() !== 0) return "it needs root";
   try {
     const { code, stderr } = await attempt(program, args);
-    return code === 0 ? null : stderr.trim().split("\n")[0] || `${program} ended with ${code}`;
+    if (code === 0) return null;
+    const words = /^(.*(?:Error|cannot|failed|denied).*)$/m.exec(stderr)?.[1] ?? stderr.trim();
+    return words || `${program} ended with ${code}`;
   } catch (error) {
     return String(error);
   }

@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -25,7 +26,7 @@ test("a process is found with its role and its program's name, and is nobody's c
   const id = newId();
   const pid = await start(id, ["sleep", "60"], "etcd");
   expect(await programs(id, "sleep")).toEqual([
-    { pid, role: "etcd", program: "sleep", isFirstOfNode: false },
+    { pid, role: "etcd", program: "sleep", isFirstOfNode: false, started: expect.any(String) },
   ]);
   const status = await readFile(`/proc/${pid}/stat`, "utf8");
   // Session and process group are its own: a terminal's Ctrl-C is not for it.
@@ -107,15 +108,45 @@ test("a program that cannot be run is said in a sentence", async () => {
   );
 });
 
+/** Of no process: a number that the kernel gives to none. */
+const nobody = {
+  pid: 2 ** 22 + 1,
+  role: "etcd",
+  program: "etcd",
+  isFirstOfNode: false,
+  started: "1",
+};
+
+test("what was killed is over when it is gone: its port can be taken at once", async () => {
+  for (let round = 0; round < 3; round++) {
+    const id = newId();
+    // The kernel frees the memory first, and meanwhile the process has no environment any more.
+    const script =
+      "globalThis.memory = Buffer.alloc(4e8, 1); require('net').createServer().listen(12399, '127.77.77.77')";
+    await start(id, [process.execPath, "-e", script]);
+    await until("the port to be taken", async () => ((await isPortFree()) ? null : true));
+    await killUntilGone("it", () => findProcesses(id));
+    expect(await isPortFree()).toBe(true);
+  }
+}, 60_000);
+
+function isPortFree(): Promise<boolean> {
+  const server = net.createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(12_399, "127.77.77.77", () => server.close(() => resolve(true)));
+  });
+}
+
 test("what does not end is named after the bound", async () => {
-  const stubborn = { pid: 2 ** 22 + 1, role: "etcd", program: "etcd", isFirstOfNode: false };
+  const stubborn = nobody;
   await expect(killUntilGone("one", () => [stubborn], { timeoutMs: 50 })).rejects.toThrow(
     `one: etcd (${stubborn.pid}) did not end within 0.05 s of SIGKILL`,
   );
 });
 
 test("one that has ended meanwhile is nobody's loss", () => {
-  killProcesses([{ pid: 2 ** 22 + 1, role: "etcd", program: "etcd", isFirstOfNode: false }]);
+  killProcesses([nobody]);
 });
 
 function newId(): string {

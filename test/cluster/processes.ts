@@ -23,6 +23,8 @@ export interface ClusterProcess {
   readonly program: string;
   /** The first process of a node's own process namespace: when it is killed, all others there are. */
   readonly isFirstOfNode: boolean;
+  /** In ticks since the machine's start: tells it from a later process with its number. */
+  readonly started: string;
 }
 
 export interface Start {
@@ -88,6 +90,7 @@ function readProcess(pid: number, id: string): ClusterProcess | null {
       role: role.slice(role.indexOf("=") + 1),
       program: /^Name:\t(.*)$/m.exec(status)?.[1] ?? "",
       isFirstOfNode: /^NSpid:\t\d+\t1$/m.test(status),
+      started: readStat(pid).started,
     };
   } catch (error) {
     if (isGoneOrForeign(error)) return null;
@@ -107,12 +110,32 @@ function readEnvironment(pid: number): string[] {
   }
 }
 
-/** See proc_pid_stat(5): neither a thread of the kernel nor a zombie. */
+/** Neither a thread of the kernel nor a zombie. */
 function isProgram(pid: number): boolean {
+  const { state, flags } = readStat(pid);
+  return !"ZX".includes(state) && (flags & kernelThreadFlag) === 0;
+}
+
+/** See proc_pid_stat(5). */
+function readStat(pid: number) {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [state = "", flags = 0] = [fields[0], Number(fields[6])];
-  return !"ZX".includes(state) && (flags & kernelThreadFlag) === 0;
+  const [state = "", started = ""] = [fields[0], fields[19]];
+  return { state, started, flags: Number(fields[6]), threads: Number(fields[17]) };
+}
+
+/**
+ * Whether its files and ports are free again. A process that was killed loses its environment first;
+ * the files go with its last thread, when the first one may be a zombie already.
+ */
+function isOver({ pid, started }: ClusterProcess): boolean {
+  try {
+    const now = readStat(pid);
+    return now.started !== started || ("ZX".includes(now.state) && now.threads <= 1);
+  } catch (error) {
+    if (isGoneOrForeign(error)) return true;
+    throw error;
+  }
 }
 
 /** Sends SIGKILL to all of them; one that has ended meanwhile is nobody's loss. */
@@ -126,15 +149,18 @@ export function killProcesses(processes: readonly ClusterProcess[]): void {
   }
 }
 
-/** Kills what `choose` finds until it finds nothing more. @throws ClusterError after the bound. */
+/** Kills what `choose` finds until it finds nothing more, and all of it is over. @throws ClusterError */
 export async function killUntilGone(
   what: string,
   choose: () => readonly ClusterProcess[],
   { afterEach = () => Promise.resolve(), timeoutMs = 60_000 } = {},
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
+  let dying: readonly ClusterProcess[] = [];
   for (;;) {
-    const left = choose();
+    const found = choose();
+    dying = dying.filter((one) => !isOver(one) && found.every(({ pid }) => pid !== one.pid));
+    const left = [...found, ...dying];
     if (left.length === 0) return;
     if (performance.now() > deadline) {
       const names = left.map(({ pid, program }) => `${program} (${pid})`).join(", ");
@@ -142,7 +168,8 @@ export async function killUntilGone(
         `${what}: ${names} did not end within ${timeoutMs / 1000} s of SIGKILL`,
       );
     }
-    killProcesses(left);
+    killProcesses(found);
+    dying = left;
     await afterEach();
     await pause(20);
   }
