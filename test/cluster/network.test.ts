@@ -1,7 +1,7 @@
 /** What the machine's routes say about the networks that a cluster could take. */
 import { expect, test } from "@jest/globals";
 import { numbersMax, numbersMin } from "./layout.ts";
-import { chooseNumber, networksOf, overlaps } from "./network.ts";
+import { chooseNumber, type Ip, networksOf, overlaps, removeLinks } from "./network.ts";
 
 test.each<[string, number, boolean]>([
   ["10.100.0.0/16", 100, true],
@@ -50,3 +50,36 @@ test("the number is the first that nobody has, and there may be none", async () 
     /^every network from 10\.100\.0\.0\/16 to 10\.199\.0\.0\/16 is in use on this machine, .*; end/,
   );
 });
+
+test("links are removed that are there, and one that vanishes meanwhile is nobody's fault", async () => {
+  const links = new Set(["lo", "lockstep107n1", "lockstep107n2", "lockstep107", "lockstep1070"]);
+  const vanishing = ipOf(links, (link) => void links.delete(link));
+  await removeLinks(["lockstep107n1", "lockstep107n2", "lockstep107n3", "lockstep107"], vanishing);
+  expect([...links]).toEqual(["lo", "lockstep1070"]);
+});
+
+test("a link that stays is an error, and so are links that cannot be listed", async () => {
+  const links = new Set(["lo", "lockstep107"]);
+  await expect(
+    removeLinks(
+      ["lockstep107"],
+      ipOf(links, () => {}),
+    ),
+  ).rejects.toThrow(
+    /^these links could not be removed: lockstep107 \(no\); remove each with: ip link delete LINK/,
+  );
+  const broken: Ip = () => Promise.resolve({ code: 1, stdout: "", stderr: "no netlink\n" });
+  await expect(removeLinks(["lockstep107"], broken)).rejects.toThrow(/: no netlink$/);
+});
+
+/** As much of ip(8) as is asked for; every `delete` says no, whether the link is there afterwards or not. */
+function ipOf(links: ReadonlySet<string>, remove: (link: string) => void): Ip {
+  return (args) => {
+    if (args[0] === "-json") {
+      const stdout = JSON.stringify([...links].map((ifname) => ({ ifname })));
+      return Promise.resolve({ code: 0, stdout, stderr: "" });
+    }
+    remove(args[2] ?? "");
+    return Promise.resolve({ code: 1, stdout: "", stderr: "no\n" });
+  };
+}

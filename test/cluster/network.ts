@@ -6,7 +6,7 @@ import net from "node:net";
 import { ClusterError } from "./cluster-error.ts";
 import { forgetBridge, letBridgeThrough } from "./firewall.ts";
 import { type Layout, loopbackAddress, type NodeLayout, numbersMax, numbersMin } from "./layout.ts";
-import { attempt, run } from "./run-program.ts";
+import { attempt, type Ended, run } from "./run-program.ts";
 
 /** Of a network that is somebody's: 10.0.0.0/8 is the largest that is private. */
 const shortestPrefix = 8;
@@ -23,14 +23,40 @@ export async function makeNetwork(layout: Layout): Promise<void> {
   await letBridgeThrough(bridge);
 }
 
-/** Removes the bridge, its routes with it, and cables whose node has not taken them along. */
+/**
+ * Removes the bridge, its routes with it, and cables whose node has not taken them along.
+ * @throws ClusterError when something of it is still there.
+ */
 export async function removeNetwork(layout: Layout): Promise<void> {
-  for (const link of [...layout.nodes.map((node) => node.link), layout.bridge]) {
-    const { code } = await attempt("ip", ["link", "show", link]);
-    // A link that vanishes in between (its node's namespace is being taken down) is gone as well.
-    if (code === 0) await attempt("ip", ["link", "delete", link]);
-  }
+  await removeLinks([...layout.nodes.map((node) => node.link), layout.bridge]);
   await forgetBridge(layout.bridge);
+}
+
+/** Runs ip(8); a test has one of its own. */
+export type Ip = (args: readonly string[]) => Promise<Ended>;
+
+const machineIp: Ip = (args) => attempt("ip", args);
+
+/** Those of them that are there. @throws ClusterError */
+export async function removeLinks(names: readonly string[], ip = machineIp): Promise<void> {
+  const words = new Map<string, string>();
+  for (const link of await linksAmong(names, ip)) {
+    words.set(link, (await ip(["link", "delete", link])).stderr.trim());
+  }
+  // A link that vanished in between (its node's namespace was being taken down) is gone as well.
+  const left = words.size === 0 ? [] : await linksAmong(names, ip);
+  if (left.length === 0) return;
+  const why = left.map((link) => `${link} (${words.get(link) ?? "made anew"})`).join(", ");
+  throw new ClusterError(
+    `these links could not be removed: ${why}; remove each with: ip link delete LINK; then run down again`,
+  );
+}
+
+async function linksAmong(names: readonly string[], ip: Ip): Promise<string[]> {
+  const { code, stdout, stderr } = await ip(["-json", "link", "show"]);
+  if (code !== 0) throw new ClusterError(`ip cannot list this machine's links: ${stderr.trim()}`);
+  const there: readonly { readonly ifname: string }[] = JSON.parse(stdout);
+  return names.filter((name) => there.some(({ ifname }) => ifname === name));
 }
 
 /** Pulls out the cable of a node that runs, or plugs it in. */
