@@ -42,8 +42,11 @@ test("kube-proxy knows whose it is, and which addresses are the cluster's", () =
 test.each(profiles)("kubelet gets the timings of the profile %s", (profile) => {
   const other = layoutWith(profile);
   const kubelet = JSON.parse(nodeFiles(other, second(other)).get("kubernetes/kubelet.yaml") ?? "");
-  const { nodeStatusUpdateFrequency, nodeLeaseDurationSeconds } = timingsOf[profile];
-  expect(kubelet).toMatchObject({ nodeStatusUpdateFrequency, nodeLeaseDurationSeconds });
+  const { nodeStatusUpdateFrequency, nodeStatusReportFrequency, nodeLeaseDurationSeconds } =
+    timingsOf[profile];
+  expect(kubelet).toMatchObject({
+    ...{ nodeStatusUpdateFrequency, nodeStatusReportFrequency, nodeLeaseDurationSeconds },
+  });
 });
 
 test("containerd starts pods with the image that every node imports first", () => {

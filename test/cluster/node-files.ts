@@ -72,6 +72,7 @@ function kubelet(layout: Layout): unknown {
     clusterDNS: [clusterDnsAddress],
     resolvConf: "/etc/resolv.conf",
     nodeStatusUpdateFrequency: timings.nodeStatusUpdateFrequency,
+    nodeStatusReportFrequency: timings.nodeStatusReportFrequency,
     nodeLeaseDurationSeconds: timings.nodeLeaseDurationSeconds,
     // The images come from files: one that is collected cannot be pulled again.
     imageGCHighThresholdPercent: 100,

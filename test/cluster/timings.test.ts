@@ -6,6 +6,7 @@ test("the default profile is what Kubernetes does when nobody sets anything", ()
   expect(timingsOf.default).toEqual({
     // KubeletConfiguration v1beta1
     nodeStatusUpdateFrequency: "10s",
+    nodeStatusReportFrequency: "5m",
     nodeLeaseDurationSeconds: 40,
     // kube-controller-manager --help
     nodeMonitorPeriod: "5s",
@@ -51,8 +52,8 @@ test.each(profiles)(
 function inNumbers(timings: Timings): Readonly<Record<string, number>> {
   const entries = Object.entries(timings).map(([name, value]): [string, number] => {
     if (typeof value === "number") return [name, value];
-    expect(value).toMatch(/^\d+s$/);
-    return [name, Number(value.slice(0, -1))];
+    expect(value).toMatch(/^\d+[sm]$/);
+    return [name, Number(value.slice(0, -1)) * (value.endsWith("m") ? 60 : 1)];
   });
   return Object.fromEntries(entries);
 }

@@ -10,6 +10,8 @@ export type Profile = (typeof profiles)[number];
 export interface Timings {
   /** kubelet: how often it computes its status, and sends it if something changed. */
   readonly nodeStatusUpdateFrequency: string;
+  /** kubelet: how often it sends its status if nothing changed. Unset, it would be the one above. */
+  readonly nodeStatusReportFrequency: string;
   /** kubelet: how long its Lease is valid; it is renewed after a quarter of that. */
   readonly nodeLeaseDurationSeconds: number;
   readonly nodeMonitorPeriod: string;
@@ -27,6 +29,7 @@ export interface Timings {
 export const timingsOf: Readonly<Record<Profile, Timings>> = {
   default: {
     nodeStatusUpdateFrequency: "10s",
+    nodeStatusReportFrequency: "5m",
     nodeLeaseDurationSeconds: 40,
     nodeMonitorPeriod: "5s",
     nodeMonitorGracePeriod: "50s",
@@ -37,6 +40,7 @@ export const timingsOf: Readonly<Record<Profile, Timings>> = {
   },
   fast: {
     nodeStatusUpdateFrequency: "2s",
+    nodeStatusReportFrequency: "2s",
     nodeLeaseDurationSeconds: 4,
     nodeMonitorPeriod: "1s",
     nodeMonitorGracePeriod: "8s",
