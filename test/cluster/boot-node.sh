@@ -63,12 +63,13 @@ root() {
   mount -t sysfs sys "$new/sys"
   mount -t proc proc "$new/proc"
   mount_cgroups "$new/sys/fs/cgroup"
-  local program
-  for program in $PROGRAMS; do
+  local programs program
+  mapfile -t programs <<<"$PROGRAMS"
+  for program in "${programs[@]}"; do
     touch "$new/opt/lockstep/bin/${program##*/}"
     bind_read_only "$program" "$new/opt/lockstep/bin/${program##*/}"
   done
-  mount --bind "$IMAGES" "$new/opt/lockstep/images"
+  bind_read_only "$IMAGES" "$new/opt/lockstep/images"
   bind_read_only "$(dirname "$0")" "$new/opt/lockstep/cluster"
   cd "$new"
   pivot_root . old
@@ -118,14 +119,26 @@ init() {
 
   export PATH=/opt/lockstep/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   supervise containerd containerd --config /etc/containerd/config.toml &
-  until ctr version >/dev/null 2>&1; do sleep 0.05; done
-  import_images pause >>/var/log/import.log 2>&1 # the first pod needs it
+  await_containerd
+  import_images pause 2>&1 | tee -a /var/log/import.log # the first pod needs it
   supervise kubelet kubelet --config=/etc/kubernetes/kubelet.yaml --kubeconfig=/etc/kubernetes/kubelet.kubeconfig \
     --hostname-override="$NODE" --node-ip="$ADDRESS" --root-dir=/var/lib/kubelet \
     --node-labels="topology.kubernetes.io/zone=zone-$NODE" &
   supervise kube-proxy kube-proxy --config=/etc/kubernetes/kube-proxy.yaml &
   import_images '' >>/var/log/import.log 2>&1 &
   wait
+}
+
+await_containerd() {
+  local deadline=$((SECONDS + 60))
+  until timeout 5 ctr version >/dev/null 2>&1; do
+    if ((SECONDS > deadline)); then
+      echo "containerd does not answer within 60 s; the end of its log:"
+      tail -n 5 /var/log/containerd.log
+      exit 1
+    fi
+    sleep 0.05
+  done
 }
 
 # Runs a daemon again a second after it ended, unless the file /run/NAME.stopped says not to.

@@ -1,6 +1,7 @@
 /**
- * The cluster's certificates, made with openssl: one authority for everything, and keys on the curve
- * P-256, which are made in no time. They live as long as the cluster's files.
+ * The cluster's certificates, made with openssl, with keys on the curve P-256, which are made in no time.
+ * One authority is for everything but etcd, which has its own: there, nobody but the API server gets in.
+ * They live as long as the cluster's files.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -9,27 +10,38 @@ import { run } from "./run-program.ts";
 
 const days = "3650";
 
+type Authority = "ca" | "etcd-ca";
+
 interface Certificate {
   readonly name: string;
+  readonly authority?: Authority;
   /** Who the holder is: Kubernetes takes O for groups and CN for the user. */
   readonly subject: string;
-  readonly usage: "clientAuth" | "serverAuth";
+  readonly usage: "clientAuth" | "serverAuth" | "serverAuth,clientAuth";
   readonly alternativeNames?: string;
 }
 
-/** Makes the authority, the key of service accounts' tokens, and all certificates. @throws ClusterError */
+/** Makes the authorities, the key of service accounts' tokens, and all certificates. @throws ClusterError */
 export async function makeCertificates(layout: Layout): Promise<void> {
   const at = (file: string) => path.join(layout.pki, file);
-  await makeKey(at("sa.key"));
-  await run("openssl", ["ec", "-in", at("sa.key"), "-pubout", "-out", at("sa.pub")]);
-  await makeKey(at("ca.key"));
+  const signingKey = async () => {
+    await makeKey(at("sa.key"));
+    await run("openssl", ["ec", "-in", at("sa.key"), "-pubout", "-out", at("sa.pub")]);
+  };
+  await Promise.all([signingKey(), makeAuthority(layout, "ca"), makeAuthority(layout, "etcd-ca")]);
+  await Promise.all(certificatesOf(layout).map((certificate) => sign(layout.pki, certificate)));
+}
+
+async function makeAuthority({ pki, spec }: Layout, authority: Authority): Promise<void> {
+  const key = path.join(pki, `${authority}.key`);
+  await makeKey(key);
   await run("openssl", [
-    ...["req", "-x509", "-new", "-key", at("ca.key"), "-days", days, "-out", at("ca.crt")],
-    ...["-subj", `/CN=lockstep-${layout.spec.name}-ca`],
+    ...["req", "-x509", "-new", "-key", key, "-days", days],
+    ...["-out", path.join(pki, `${authority}.crt`)],
+    ...["-subj", `/CN=lockstep-${spec.name}-${authority}`],
     ...["-addext", "basicConstraints=critical,CA:TRUE"],
     ...["-addext", "keyUsage=critical,keyCertSign,cRLSign,digitalSignature"],
   ]);
-  await Promise.all(certificatesOf(layout).map((certificate) => sign(layout.pki, certificate)));
 }
 
 function certificatesOf(layout: Layout): readonly Certificate[] {
@@ -48,6 +60,20 @@ function certificatesOf(layout: Layout): readonly Certificate[] {
     {
       ...{ name: "apiserver", subject: "/CN=kube-apiserver", usage: "serverAuth" },
       alternativeNames: apiServerNames(layout),
+    },
+    {
+      ...{ name: "etcd", authority: "etcd-ca", subject: "/CN=etcd" },
+      // Members are each other's clients.
+      usage: "serverAuth,clientAuth",
+      alternativeNames: `IP:${new URL(layout.etcdUrl).hostname}`,
+    },
+    {
+      ...{
+        name: "apiserver-etcd",
+        authority: "etcd-ca",
+        subject: "/CN=kube-apiserver-etcd-client",
+      },
+      usage: "clientAuth",
     },
     ...Object.entries(clients).map(([name, subject]): Certificate => {
       return { name, subject, usage: "clientAuth" };
@@ -71,7 +97,7 @@ function apiServerNames(layout: Layout): string {
 }
 
 async function sign(pki: string, certificate: Certificate): Promise<void> {
-  const { name, subject, usage, alternativeNames } = certificate;
+  const { name, authority = "ca", subject, usage, alternativeNames } = certificate;
   const at = (file: string) => path.join(pki, file);
   await makeKey(at(`${name}.key`));
   const extensions = ["keyUsage=critical,digitalSignature,keyEncipherment"];
@@ -82,7 +108,8 @@ async function sign(pki: string, certificate: Certificate): Promise<void> {
   await run(
     "openssl",
     [
-      ...["x509", "-req", "-CA", at("ca.crt"), "-CAkey", at("ca.key"), "-days", days],
+      ...["x509", "-req", "-CA", at(`${authority}.crt`), "-CAkey", at(`${authority}.key`)],
+      ...["-days", days],
       ...["-set_serial", `0x${Buffer.from(name).toString("hex").slice(0, 30)}`],
       ...["-extfile", at(`${name}.ext`), "-out", at(`${name}.crt`)],
     ],

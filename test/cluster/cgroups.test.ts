@@ -6,14 +6,17 @@ import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import {
   doors,
+  entering,
   findHierarchies,
   freezeGroup,
+  groupIn,
   type Hierarchy,
   isFrozen,
   makeGroup,
   removeGroup,
   workingSetBytes,
 } from "./cgroups.ts";
+import { run } from "./run-program.ts";
 
 const controllers = ["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids"];
 const tmpfs = "24 23 0:22 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro,mode=755";
@@ -105,34 +108,76 @@ test.each<[string, string, RegExp]>([
 
 test("a group has one door in each hierarchy", () => {
   const hierarchies = [found("cpu,cpuacct", "cpu,cpuacct"), found("memory", "memory")];
-  expect(doors(hierarchies, "lockstep-a/node1")).toEqual([
-    "/sys/fs/cgroup/cpu,cpuacct/lockstep-a/node1/cgroup.procs",
-    "/sys/fs/cgroup/memory/lockstep-a/node1/cgroup.procs",
+  expect(doors(hierarchies, "lockstep107-a/node1")).toEqual([
+    "/sys/fs/cgroup/cpu,cpuacct/lockstep107-a/node1/cgroup.procs",
+    "/sys/fs/cgroup/memory/lockstep107-a/node1/cgroup.procs",
   ]);
 });
 
 test("version 2 hands its controllers down to a group, from parent to child", async () => {
   const unified = within(2, "");
-  await makeGroup([unified], "lockstep-a/node1");
+  const child = path.join(folder, "lockstep107-a");
+  mkdirSync(child);
+  // As others left it at the top, and as the kernel makes it below.
+  writeFileSync(path.join(folder, "cgroup.subtree_control"), "memory pids\n");
+  writeFileSync(path.join(child, "cgroup.subtree_control"), "\n");
+  await makeGroup([unified], "lockstep107-a/node1");
   const handed = (group: string) =>
     readFile(path.join(folder, group, "cgroup.subtree_control"), "utf8");
-  expect(await handed("")).toBe("+cpu +cpuset +memory +io +pids");
-  expect(await handed("lockstep-a")).toBe("+cpu +cpuset +memory +io +pids");
+  expect(await handed("")).toBe("+cpu +cpuset +io");
+  expect(await handed("lockstep107-a")).toBe("+cpu +cpuset +memory +io +pids");
 });
 
 test("a group of cpuset gets its parent's processors and memory, from parent to child", async () => {
   writeFileSync(path.join(folder, "cpuset.cpus"), "0-1\n");
   writeFileSync(path.join(folder, "cpuset.mems"), "0\n");
-  await makeGroup([within(1, "cpuset")], "lockstep-a/node1");
-  expect(await readFile(path.join(folder, "lockstep-a/node1/cpuset.cpus"), "utf8")).toBe("0-1\n");
-  expect(await readFile(path.join(folder, "lockstep-a/node1/cpuset.mems"), "utf8")).toBe("0\n");
+  await makeGroup([within(1, "cpuset")], "lockstep107-a/node1");
+  expect(await readFile(path.join(folder, "lockstep107-a/node1/cpuset.cpus"), "utf8")).toBe(
+    "0-1\n",
+  );
+  expect(await readFile(path.join(folder, "lockstep107-a/node1/cpuset.mems"), "utf8")).toBe("0\n");
+});
+
+test("what the groups below have already is not handed down again", async () => {
+  const before = "cpuset cpu io memory pids\n";
+  writeFileSync(path.join(folder, "cgroup.subtree_control"), before);
+  await makeGroup([within(2, "")], "lockstep107-a");
+  expect(await readFile(path.join(folder, "cgroup.subtree_control"), "utf8")).toBe(before);
+});
+
+test.each<[string, Hierarchy, string, string | null]>([
+  ["of version 1", found("memory", "memory"), "", "lockstep107-a/node1"],
+  ["that two share", found("cpu,cpuacct", "cpu,cpuacct"), "", "lockstep107-a/node1"],
+  ["that has only a name", found("systemd", "none,name=systemd"), "", "lockstep107-a/node1"],
+  ["in a container", found("memory", "memory"), "/docker/0123", "lockstep107-a/node1"],
+  ["of version 2", { ...found("", ""), version: 2 }, "", "lockstep107-a/node1/system"],
+  ["without the process", found("rdma", "rdma"), "", null],
+])("the group of a process in a hierarchy %s", (_, hierarchy, outside, group) => {
+  const lines = [
+    `5:memory:${outside}/lockstep107-a/node1`,
+    `4:cpu,cpuacct:${outside}/lockstep107-a/node1`,
+    "3:rdma:/",
+    `1:name=systemd:${outside}/lockstep107-a/node1`,
+    `0::${outside}/lockstep107-a/node1/system`,
+  ];
+  expect(groupIn(hierarchy, `${lines.join("\n")}\n`)).toBe(group);
+});
+
+test("a command enters by every door, and gets its arguments as they are", async () => {
+  const groupDoors = ["a b", "c"].map((name) => path.join(folder, name));
+  const command = ["bash", "-c", 'printf "%s|" "$$" "$@"', "name", "--", "x  y", "$z"] as const;
+  const [program, ...args] = entering(groupDoors, [...command]);
+  const printed = await run(program, args);
+  const [pid] = printed.split("|");
+  expect(printed).toBe(`${pid}|--|x  y|$z|`);
+  for (const door of groupDoors) expect(await readFile(door, "utf8")).toBe(`${pid}\n`);
 });
 
 test("a group that is gone is neither frozen nor in the way", async () => {
   const freezer = within(1, "freezer");
-  expect(isFrozen([freezer], "lockstep-a")).toBe(false);
-  await freezeGroup([freezer], "lockstep-a", false);
-  await removeGroup([freezer], "lockstep-a");
+  expect(isFrozen([freezer], "lockstep107-a")).toBe(false);
+  await freezeGroup([freezer], "lockstep107-a", false);
+  await removeGroup([freezer], "lockstep107-a");
 });
 
 test.each([

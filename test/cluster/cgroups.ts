@@ -101,11 +101,17 @@ function inherit(hierarchy: Hierarchy, parent: string, directory: string): void 
   }
 }
 
-/** Gives the controllers of version 2 to the groups below. Only the machine's own root may also hold processes. */
+/**
+ * Gives the controllers of version 2 to the groups below, but for those that they have: the machine's root
+ * is others', too. Only that root may also hold processes.
+ */
 function handDown(parent: string): void {
+  const file = path.join(parent, "cgroup.subtree_control");
+  const there = readFileSync(file, "utf8").trim().split(" ");
+  const missing = neededV2.filter((controller) => !there.includes(controller));
+  if (missing.length === 0) return;
   try {
-    const controllers = neededV2.map((controller) => `+${controller}`).join(" ");
-    writeFileSync(path.join(parent, "cgroup.subtree_control"), controllers);
+    writeFileSync(file, missing.map((controller) => `+${controller}`).join(" "));
   } catch (error) {
     if (codeOf(error) !== "EBUSY") throw error;
     throw new ClusterError(
@@ -121,6 +127,31 @@ export function doors(hierarchies: readonly Hierarchy[], group: string): string[
   return hierarchies.map(({ directory }) => path.join(directory, group, "cgroup.procs"));
 }
 
+/** The command, run in the groups with these doors. */
+export function entering(
+  groupDoors: readonly string[],
+  command: readonly [string, ...string[]],
+): [string, ...string[]] {
+  const enter = 'while [ "$1" != -- ]; do echo $$ >"$1"; shift; done; shift; exec "$@"';
+  return ["bash", "-ec", enter, "enter", ...groupDoors, "--", ...command];
+}
+
+/** The path of a process's group below one hierarchy, from its /proc/PID/cgroup (cgroups(7)); null: none. */
+export function groupIn({ version, options }: Hierarchy, groups: string): string | null {
+  const wanted = version === 2 ? [] : options.split(",").filter((option) => option !== "none");
+  for (const line of groups.split("\n")) {
+    const [id, controllers = "", ...rest] = line.split(":");
+    const is =
+      version === 2
+        ? id === "0"
+        : wanted.every((controller) => controllers.split(",").includes(controller));
+    // In a container, the path begins with the container's own group, which is not below the mount.
+    const own = is ? /.*\/(lockstep\d+-.*)$/.exec(rest.join(":"))?.[1] : undefined;
+    if (own !== undefined) return own;
+  }
+  return null;
+}
+
 /** Stops every process of the group and below, or lets them run on. */
 export async function freezeGroup(
   hierarchies: readonly Hierarchy[],
@@ -133,14 +164,16 @@ export async function freezeGroup(
   if (freezer === undefined) throw missingControllers(["freezer"]);
   const directory = path.join(freezer.directory, group);
   if (!existsSync(directory)) return;
+  const what = `${frozen ? "freezing" : "thawing"} ${group}`;
   if (freezer.version === 2) {
     writeFileSync(path.join(directory, "cgroup.freeze"), frozen ? "1" : "0");
     const events = path.join(directory, "cgroup.events");
-    await reached(() => readFileSync(events, "utf8").includes(`frozen ${frozen ? 1 : 0}`));
+    const wanted = `frozen ${frozen ? 1 : 0}`;
+    await reached(what, () => readFileSync(events, "utf8").includes(wanted));
   } else {
     const state = path.join(directory, "freezer.state");
     const wanted = frozen ? "FROZEN" : "THAWED";
-    await reached(() => {
+    await reached(what, () => {
       // A process that was just being made can escape a first attempt: it says FREEZING, and is asked again.
       writeFileSync(state, wanted);
       return readFileSync(state, "utf8").trim() === wanted;
@@ -148,8 +181,8 @@ export async function freezeGroup(
   }
 }
 
-async function reached(condition: () => boolean): Promise<void> {
-  await until("freezing a node", () => (condition() ? true : null), { timeoutMs: 30_000 });
+async function reached(what: string, condition: () => boolean): Promise<void> {
+  await until(what, () => (condition() ? true : null), { timeoutMs: 30_000 });
 }
 
 export function isFrozen(hierarchies: readonly Hierarchy[], group: string): boolean {

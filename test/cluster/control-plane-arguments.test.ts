@@ -1,6 +1,7 @@
 /** The control plane's command lines: what differs between levels and profiles, and the files they name. */
+import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { expect, test } from "@jest/globals";
@@ -21,6 +22,7 @@ test.each(levels)(
       );
       expect(named.length).toBeGreaterThan(20);
       expect(named.filter((file) => !existsSync(file))).toEqual([]);
+      expect(await openToOthers(layout)).toEqual([]);
       const users = layout.nodes.map((node) => kubeconfigOf(layout, node.name));
       for (const file of [layout.kubeconfig, kubeconfigOf(layout, "kube-proxy"), ...users]) {
         const { clusters } = JSON.parse(await readFile(file, "utf8"));
@@ -75,6 +77,24 @@ test.each(controlPlanePrograms)("%s gets each option once, with a value", (progr
   expect(given.join(" ")).not.toMatch(/undefined|NaN|\[object/);
 });
 
+test("of etcd's own authority, nobody but the API server has a certificate", async () => {
+  const directory = await mkdtemp(path.join(os.tmpdir(), "control-plane-"));
+  try {
+    const layout = layoutIn(directory, {});
+    await writeFilesOf(layout);
+    const files = (await readdir(layout.pki)).filter((file) => file.endsWith(".crt"));
+    const read = async (file: string) =>
+      new X509Certificate(await readFile(path.join(layout.pki, file)));
+    const authority = await read("etcd-ca.crt");
+    const holders: string[] = [];
+    for (const file of files)
+      if ((await read(file)).verify(authority.publicKey)) holders.push(file);
+    expect(holders.sort()).toEqual(["apiserver-etcd.crt", "etcd-ca.crt", "etcd.crt"]);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}, 60_000);
+
 test("the control plane listens only on addresses of its own cluster", () => {
   const layout = layoutIn("/c", {});
   const hosts = controlPlanePrograms.flatMap((program) => {
@@ -84,7 +104,7 @@ test("the control plane listens only on addresses of its own cluster", () => {
     return given.map((argument) => argument.slice(argument.indexOf("=") + 1));
   });
   expect(hosts).toEqual([
-    ...["http://127.77.142.1:12379", "http://127.77.142.1:12380"],
+    ...["https://127.77.142.1:12379", "https://127.77.142.1:12380"],
     ...["10.142.0.1", "127.77.142.1", "127.77.142.1"],
   ]);
 });
@@ -95,6 +115,17 @@ function layoutIn(clusters: string, changes: Partial<ClusterSpec>): Layout {
     ...changes,
   };
   return layoutOf(spec, clusters);
+}
+
+/** Of the cluster's directory and its keys, what another user could read. */
+async function openToOthers({ directory, pki }: Layout): Promise<string[]> {
+  const keys = (await readdir(pki)).filter((file) => file.endsWith(".key"));
+  expect(keys.length).toBeGreaterThan(10);
+  const found: string[] = [];
+  for (const file of [directory, pki, ...keys.map((key) => path.join(pki, key))]) {
+    if (((await stat(file)).mode & 0o077) !== 0) found.push(file);
+  }
+  return found;
 }
 
 /** The values that are below the directory. */

@@ -28,7 +28,14 @@ export function argumentsOf(program: ControlPlaneProgram, layout: Layout): strin
   }
 }
 
-function etcd({ etcdData, etcdUrl, etcdPeerUrl, spec }: Layout): string[] {
+/** It asks even this machine's users for a certificate: whoever writes to it passes the API server by. */
+function etcd({ etcdData, etcdUrl, etcdPeerUrl, pki, spec }: Layout): string[] {
+  const files = (prefix: string) => [
+    `--${prefix}cert-file=${path.join(pki, "etcd.crt")}`,
+    `--${prefix}key-file=${path.join(pki, "etcd.key")}`,
+    `--${prefix}trusted-ca-file=${path.join(pki, "etcd-ca.crt")}`,
+    `--${prefix}client-cert-auth=true`,
+  ];
   return [
     `--name=${spec.name}`,
     `--data-dir=${etcdData}`,
@@ -41,6 +48,8 @@ function etcd({ etcdData, etcdUrl, etcdPeerUrl, spec }: Layout): string[] {
     `--listen-peer-urls=${etcdPeerUrl}`,
     `--initial-advertise-peer-urls=${etcdPeerUrl}`,
     `--initial-cluster=${spec.name}=${etcdPeerUrl}`,
+    ...files(""),
+    ...files("peer-"),
   ];
 }
 
@@ -50,6 +59,9 @@ function apiServer(layout: Layout): string[] {
   return [
     "--v=1",
     `--etcd-servers=${layout.etcdUrl}`,
+    `--etcd-cafile=${pki("etcd-ca.crt")}`,
+    `--etcd-certfile=${pki("apiserver-etcd.crt")}`,
+    `--etcd-keyfile=${pki("apiserver-etcd.key")}`,
     `--bind-address=${layout.apiAddress}`,
     `--secure-port=${layout.apiPort}`,
     // An address of loopback cannot be an endpoint of the Service "kubernetes"; without nodes nobody asks it.

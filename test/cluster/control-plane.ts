@@ -4,10 +4,10 @@ import https from "node:https";
 import path from "node:path";
 import { until } from "../../bench/waiting.ts";
 import { kubeconfig, makeCertificates } from "./certificates.ts";
-import { doors, findHierarchies, makeGroup } from "./cgroups.ts";
+import { doors, entering, findHierarchies, makeGroup } from "./cgroups.ts";
 import { ClusterError, lastWords } from "./cluster-error.ts";
 import { argumentsOf, type ControlPlaneProgram, kubeconfigOf } from "./control-plane-arguments.ts";
-import type { Layout } from "./layout.ts";
+import { directoryError, type Layout } from "./layout.ts";
 import { findProcesses, killUntilGone, startProcess } from "./processes.ts";
 import type { ClusterRecord } from "./record.ts";
 
@@ -16,10 +16,15 @@ const askTimeoutMs = 2_000;
 
 /** The certificates, a kubeconfig for each who has one, and the directories. */
 export async function writeFilesOf(layout: Layout): Promise<void> {
+  const wrong = directoryError(layout);
+  if (wrong !== null) throw new ClusterError(wrong);
+  await mkdir(path.dirname(layout.directory), { recursive: true });
+  // Keys, the nodes' disks and their logs are nobody else's business.
+  await mkdir(layout.directory, { recursive: true, mode: 0o700 });
   for (const directory of ["logs", "pki", "etcdData", "images", "shared"] as const) {
     await mkdir(layout[directory], {
       recursive: true,
-      mode: directory === "etcdData" ? 0o700 : 0o755,
+      mode: ["etcdData", "pki"].includes(directory) ? 0o700 : 0o755,
     });
   }
   await makeCertificates(layout);
@@ -55,22 +60,24 @@ export async function startDaemon(
     throw new ClusterError(`${name} is not among the programs of this cluster`);
   }
   const logFile = logOf(layout, name);
-  const command = [...(await groupEntrance(layout)), file, ...args];
-  await startProcess({ id: record.id, role: name, command: ["env", ...command], logFile });
+  const command = await inGroup(layout, [file, ...args]);
+  await startProcess({ id: record.id, role: name, command, logFile });
 }
 
 export function logOf(layout: Layout, name: string): string {
   return path.join(layout.logs, `${name}.log`);
 }
 
-/** What a command begins with to run in the control plane's group; nothing where there are no nodes. */
-async function groupEntrance(layout: Layout): Promise<string[]> {
-  if (layout.spec.level !== "nodes") return [];
+/** The command, run in the control plane's group; there is none where there are no nodes. */
+async function inGroup(
+  layout: Layout,
+  command: readonly [string, ...string[]],
+): Promise<readonly [string, ...string[]]> {
+  if (layout.spec.level !== "nodes") return command;
   const hierarchies = findHierarchies();
   const group = controlPlaneGroup(layout);
   await makeGroup(hierarchies, group);
-  const enter = 'for door in $DOORS; do echo $$ >"$door"; done; exec "$@"';
-  return [`DOORS=${doors(hierarchies, group).join(" ")}`, "bash", "-ec", enter, "enter"];
+  return entering(doors(hierarchies, group), command);
 }
 
 function controlPlaneGroup(layout: Layout): string {

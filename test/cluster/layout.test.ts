@@ -2,6 +2,7 @@
 import { expect, test } from "@jest/globals";
 import {
   type ClusterSpec,
+  directoryError,
   type Layout,
   type Level,
   layoutOf,
@@ -17,12 +18,18 @@ import { overlaps } from "./network.ts";
 const linkNameLengthMax = 15;
 const numbers = Array.from({ length: numbersMax - numbersMin + 1 }, (_, i) => numbersMin + i);
 
-test.each(levels)(
-  "two clusters of level %s share no address, port, link, group or file",
-  (level) => {
+test.each(
+  levels.flatMap((level) => [
+    { level, names: "different names", nameOf: (number: number) => `c${number}`, place: "/all" },
+    { level, names: "one name, in two places", nameOf: () => "lockstep", place: null },
+  ]),
+)(
+  "clusters of level $level with $names share no address, port, link, group or file",
+  ({ level, nameOf, place }) => {
     const owners = new Map<string, number>();
     for (const number of numbers) {
-      for (const own of ownOf(layout({ name: `c${number}`, number, level, nodeCount: nodesMax }))) {
+      const changes = { name: nameOf(number), number, level, nodeCount: nodesMax };
+      for (const own of ownOf(layout(changes, place ?? `/place${number}`))) {
         expect({ own, owner: owners.get(own) ?? number }).toEqual({ own, owner: number });
         owners.set(own, number);
       }
@@ -93,12 +100,29 @@ test.each<[string, boolean]>([
   else expect(error).toMatch(/^a cluster cannot be named ".*"; give 1 to 20 small letters/s);
 });
 
-function layout(changes: Partial<ClusterSpec> & { level?: Level } = {}): Layout {
+test.each<[string, Level, boolean]>([
+  ["/var/lib/a b-ä.d/clusters", "nodes", true],
+  ["/var/lib/a,b", "nodes", false],
+  ["/var/lib/a:b", "nodes", false],
+  ["/var/lib/a\\b", "nodes", false],
+  ['/var/lib/a"b', "nodes", false],
+  ["/var/lib/a,b", "api", true],
+])("files in %s, level %s: %s", (place, level, isAccepted) => {
+  const error = directoryError(layout({ level }, place));
+  if (isAccepted) expect(error).toBeNull();
+  else
+    expect(error).toMatch(/^nodes cannot have their disks in ".*", as .*; set LOCKSTEP_CLUSTER_/);
+});
+
+function layout(
+  changes: Partial<ClusterSpec> & { level?: Level } = {},
+  clusters = "/clusters",
+): Layout {
   const spec: ClusterSpec = {
     ...{ name: "one", number: 100, level: "nodes", nodeCount: 2, profile: "fast" },
     ...changes,
   };
-  return layoutOf(spec, "/clusters");
+  return layoutOf(spec, clusters);
 }
 
 /** All that the kernel would not give to two. */

@@ -1,6 +1,7 @@
 /**
  * Where everything of a cluster is: its names, addresses and files, all of them functions of its
- * name and its number. Two clusters with different names and numbers share nothing.
+ * name and its number. A number is one cluster's on this machine, a name is in its directory of clusters:
+ * two clusters share nothing.
  */
 import path from "node:path";
 import type { Profile } from "./timings.ts";
@@ -92,7 +93,8 @@ export function layoutOf(spec: ClusterSpec, clusters: string): Layout {
   const directory = path.join(clusters, spec.name);
   const loopback = loopbackAddress(spec.number);
   const machineAddress = `10.${spec.number}.0.1`;
-  const cgroup = `lockstep-${spec.name}`;
+  // Clusters of other state directories may have this name, but not this number.
+  const cgroup = `lockstep${spec.number}-${spec.name}`;
   const apiAddress = spec.level === "nodes" ? machineAddress : loopback;
   return {
     spec,
@@ -107,8 +109,8 @@ export function layoutOf(spec: ClusterSpec, clusters: string): Layout {
     network: `10.${spec.number}.0.0/16`,
     nodeNetwork: `10.${spec.number}.0.0/24`,
     machineAddress,
-    etcdUrl: `http://${loopback}:${ports.etcd}`,
-    etcdPeerUrl: `http://${loopback}:${ports.etcdPeer}`,
+    etcdUrl: `https://${loopback}:${ports.etcd}`,
+    etcdPeerUrl: `https://${loopback}:${ports.etcdPeer}`,
     apiAddress,
     apiPort: ports.api,
     apiUrl: `https://${apiAddress}:${ports.api}`,
@@ -138,6 +140,16 @@ function nodesOf(spec: ClusterSpec, directory: string, cgroup: string): NodeLayo
       cgroup: `${cgroup}/${name}`,
     };
   });
+}
+
+/** What is wrong with where a cluster's files would be; null: nothing. */
+export function directoryError({ directory, spec }: Layout): string | null {
+  // The kernel reads the path of a node's disk among the options of a mount, which these end.
+  if (spec.level !== "nodes" || !/[,:\\"\n]/.test(directory)) return null;
+  return (
+    `nodes cannot have their disks in ${JSON.stringify(directory)}, as the options of a mount have no place for ` +
+    'the signs , : \\ and "; set LOCKSTEP_CLUSTER_STATE to a directory whose path has none of them'
+  );
 }
 
 /** What is wrong with a cluster's name; null: nothing. */

@@ -1,13 +1,17 @@
 /** One node: switched on and off, and what is done to it while it runs. */
+import { readFileSync } from "node:fs";
 import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { until } from "../../bench/waiting.ts";
 import {
   doors,
+  entering,
   findHierarchies,
   freezeGroup,
+  groupIn,
   type Hierarchy,
+  isFrozen,
   makeGroup,
   removeGroup,
 } from "./cgroups.ts";
@@ -85,6 +89,7 @@ export function requireFirstProcess(record: ClusterRecord, node: NodeLayout): Cl
 /** Ends kubelet, and keeps it from being started again; what runs in containers runs on. */
 export async function stopKubelet(record: ClusterRecord, node: NodeLayout): Promise<void> {
   const first = requireFirstProcess(record, node);
+  requireThawed(node.name, isFrozen(findHierarchies(), node.cgroup));
   await writeFile(stoppedFile(first), "");
   const kubelets = () => processesOf(record, node).filter((found) => found.program === "kubelet");
   await killUntilGone(`kubelet of ${node.name}`, kubelets);
@@ -99,10 +104,28 @@ function stoppedFile(first: ClusterProcess): string {
   return `/proc/${first.pid}/root/run/kubelet.stopped`;
 }
 
-/** How to run a program inside the node, from outside. */
+/**
+ * How to run a program inside the node, from outside: in the control groups of its first process, so that
+ * it counts and freezes with the node, and in its namespaces. @throws ClusterError when it is frozen.
+ */
 export function insideNode(first: ClusterProcess, command: readonly string[]): [string, string[]] {
+  const groups = readFileSync(`/proc/${first.pid}/cgroup`, "utf8");
+  const entered = findHierarchies().flatMap((hierarchy) => {
+    const group = groupIn(hierarchy, groups);
+    return group === null ? [] : [{ hierarchy, group }];
+  });
+  const frozen = entered.some(({ hierarchy, group }) => isFrozen([hierarchy], group));
+  requireThawed(first.role, frozen);
   const namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"];
-  return ["nsenter", [`--target=${first.pid}`, ...namespaces, "--", ...command]];
+  const [program, ...args] = entering(
+    entered.flatMap(({ hierarchy, group }) => doors([hierarchy], group)),
+    ["nsenter", `--target=${first.pid}`, ...namespaces, "--", ...command],
+  );
+  return [program, args];
+}
+
+function requireThawed(name: string, frozen: boolean): void {
+  if (frozen) throw new ClusterError(`${name} is frozen; thaw it first, with: thaw ${name}`);
 }
 
 async function writeDisk(layout: Layout, node: NodeLayout): Promise<void> {
@@ -143,7 +166,7 @@ function bootEnvironment(
     POD_ROUTES: others.map(({ podNetwork, address }) => `${podNetwork}@${address}`).join(" "),
     SHARED: layout.shared,
     IMAGES: layout.images,
-    PROGRAMS: nodePrograms.flatMap((name) => record.programs[name] ?? []).join(" "),
+    PROGRAMS: nodePrograms.flatMap((name) => record.programs[name] ?? []).join("\n"),
     CGROUP_DOORS: doors(hierarchies, node.cgroup).join(" "),
     CGROUP_MOUNTS: cgroupMounts(hierarchies),
   };

@@ -12,7 +12,7 @@ import { attempt, run } from "../cluster/run-program.ts";
 const bridge = "lockstepx";
 const link = "lockstep99n1";
 const peer = "lockstep99peer";
-const group = "lockstep-foreign";
+const group = "lockstep99-foreign";
 
 /** What the comparison of the machine's states must look at. */
 export const foreignMarks = [bridge, link, peer, group];

@@ -35,7 +35,7 @@ const things: readonly [string, Things, string, Ownership, boolean][] = [
   [
     "a control group of ours",
     "control group",
-    "/sys/fs/cgroup/lockstep-cycle-a",
+    "/sys/fs/cgroup/lockstep107-cycle-a",
     amongOthers,
     true,
   ],
