@@ -16,7 +16,7 @@ export class Kubectl {
       throw new ClusterError("kubectl is not among the cluster's programs");
     this.program = program;
     this.env = {
-      ...process.env,
+      ...withoutProxies(process.env),
       // One that waits for something does not outlive the cluster, nor a killed command for long.
       ...markOf(record.id, "kubectl"),
       KUBECONFIG: layout.kubeconfig,
@@ -43,4 +43,10 @@ export class Kubectl {
     const list = JSON.stringify({ apiVersion: "v1", kind: "List", items: objects });
     await this.run(["apply", "--validate=strict", "-f", "-", ...args], { input: list });
   }
+}
+
+/** No proxy knows the way to the API server of a cluster on this machine. */
+export function withoutProxies(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const variables = Object.entries(environment);
+  return Object.fromEntries(variables.filter(([name]) => !/^(https?|all|no)_proxy$/i.test(name)));
 }

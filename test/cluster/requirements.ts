@@ -32,18 +32,19 @@ export async function requireMachine(level: Level, nodeCount: number, root: stri
 /** Each feature is tried where it does no harm: in namespaces that end with the attempt. */
 async function requireKernel(): Promise<void> {
   const release = readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
-  const features: readonly [string, () => Promise<boolean>][] = [
-    ["network, mount, UTS, IPC, PID and cgroup namespaces", () => works("true")],
-    ["overlayfs", () => works(overlayAttempt)],
-    ["veth", () => works("ip link add try0 type veth peer name try1")],
-    ["bridge", () => works("ip link add try0 type bridge")],
-    ["nftables with NAT", () => works(nftAttempt)],
+  const features: readonly [feature: string, attempt: string][] = [
+    ["network, mount, UTS, IPC, PID and cgroup namespaces", "true"],
+    ["overlayfs", overlayAttempt],
+    ["veth", "ip link add try0 type veth peer name try1"],
+    ["bridge", "ip link add try0 type bridge"],
+    ["nftables with NAT", nftAttempt],
   ];
-  for (const [feature, isThere] of features) {
-    if (await isThere()) continue;
+  for (const [feature, command] of features) {
+    const refusal = await refusalOf(command);
+    if (refusal === null) continue;
     throw new ClusterError(
-      `this kernel (${release}) or this container has no ${feature}, which nodes need; use a kernel that has it, ` +
-        "or --level api",
+      `this kernel (${release}) or this container has no ${feature}, which nodes need (${refusal}); ` +
+        "use a kernel that has it, or --level api",
     );
   }
 }
@@ -57,9 +58,12 @@ const nftAttempt =
   "nft add table ip try && nft add chain ip try c '{ type nat hook postrouting priority 100; }' && " +
   "nft add rule ip try c masquerade";
 
-async function works(command: string): Promise<boolean> {
+/** The last line of what it said; null: it works. */
+async function refusalOf(command: string): Promise<string | null> {
   const namespaces = ["--net", "--mount", "--uts", "--ipc", "--cgroup", "--pid", "--fork"];
-  return (await attempt("unshare", [...namespaces, "sh", "-c", command])).code === 0;
+  const { code, stderr } = await attempt("unshare", [...namespaces, "sh", "-c", command]);
+  if (code === 0) return null;
+  return stderr.trim().split("\n").at(-1) || `its attempt ended with ${code ?? "a signal"}`;
 }
 
 async function requireRoom(level: Level, nodeCount: number, root: string): Promise<void> {

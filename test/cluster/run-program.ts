@@ -1,6 +1,12 @@
-/** Runs a program to its end, with a bound on its time, and gives what it printed. */
-import { spawn } from "node:child_process";
+/**
+ * Runs a program to its end, and gives what it printed. The bound on its time holds whatever the program
+ * does: it is the first process of a group, which is killed as a whole, and a process that has left the
+ * group but holds the output open is not waited for.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import process from "node:process";
 import { ClusterError } from "./cluster-error.ts";
+import { searchPath } from "./debian-programs.ts";
 
 export interface RunOptions {
   /** For its standard input; none: it is empty. */
@@ -20,6 +26,14 @@ export interface Ended {
 
 const defaultTimeoutMs = 60_000;
 const wordsMax = 600;
+/** For what is still in the pipes when the program has ended. */
+const lastOutputMs = 1_000;
+
+/** Those that run now. Ctrl-C in a terminal does not reach them: they end with this process. */
+const groups = new Set<number>();
+process.on("exit", () => {
+  for (const group of groups) killGroup(group);
+});
 
 /** What it printed on standard output. @throws ClusterError with its last words when it fails. */
 export async function run(
@@ -35,12 +49,12 @@ export async function run(
 }
 
 /** Fails only when the program cannot be started. @throws ClusterError */
-export function attempt(
+export async function attempt(
   program: string,
   args: readonly string[],
   { input = "", timeoutMs = defaultTimeoutMs, env = process.env, onStderr }: RunOptions = {},
 ): Promise<Ended> {
-  const child = spawn(program, args, { env, timeout: timeoutMs, killSignal: "SIGKILL" });
+  const child = spawn(program, args, { env: { ...env, PATH: searchPath(env) }, detached: true });
   const printed = { stdout: "", stderr: "" };
   for (const stream of ["stdout", "stderr"] as const) {
     child[stream].setEncoding("utf8").on("data", (text: string) => {
@@ -51,10 +65,47 @@ export function attempt(
   // A program that ends without reading its input says why in its exit code.
   child.stdin.on("error", () => {});
   child.stdin.end(input);
-  return new Promise((resolve, reject) => {
-    child.once("error", (error) => {
-      reject(new ClusterError(`cannot run ${program}: ${error.message}`));
+  const error = await ended(child, timeoutMs);
+  if (error !== null) throw new ClusterError(`cannot run ${program}: ${error.message}`);
+  return { code: child.exitCode, ...printed };
+}
+
+/** Why it could not be started; null: it was, and is over, or given up. */
+async function ended(
+  child: ChildProcessWithoutNullStreams,
+  timeoutMs: number,
+): Promise<Error | null> {
+  const { pid } = child;
+  if (pid !== undefined) groups.add(pid);
+  const timers: NodeJS.Timeout[] = [];
+  const error = await new Promise<Error | null>((resolve) => {
+    // Whatever has come by then is read before the immediate, however late the timer is.
+    const giveUpSoon = () =>
+      timers.push(setTimeout(() => setImmediate(resolve, null), lastOutputMs));
+    const timeout = setTimeout(() => {
+      if (pid !== undefined) killGroup(pid);
+      giveUpSoon();
+    }, timeoutMs);
+    timers.push(timeout);
+    child.once("exit", () => {
+      clearTimeout(timeout);
+      if (pid !== undefined) groups.delete(pid);
+      giveUpSoon();
     });
-    child.once("close", (code) => resolve({ code, ...printed }));
+    child.once("error", resolve);
+    child.once("close", () => resolve(null));
   });
+  for (const timer of timers) clearTimeout(timer);
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+  child.unref();
+  return error;
+}
+
+/** Only while its first process is not over: the number may be another's afterwards. */
+function killGroup(group: number): void {
+  try {
+    process.kill(-group, "SIGKILL");
+  } catch {
+    // It ends just now, or is not ours to kill, as one of sudo is not.
+  }
 }
