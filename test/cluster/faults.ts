@@ -5,7 +5,6 @@
  */
 import { ClusterError } from "./cluster-error.ts";
 import type { Layout } from "./layout.ts";
-import { insideNode } from "./node.ts";
 import type { ClusterProcess } from "./processes.ts";
 import { run } from "./run-program.ts";
 
@@ -28,8 +27,9 @@ export function peerNetworks(layout: Layout, peer: string): string[] {
 
 /** Replaces the node's fault, or with null, ends it. */
 export async function setFault(first: ClusterProcess, fault: Fault | null): Promise<void> {
-  const [program, args] = insideNode(first, ["nft", "-f", "-"]);
-  await run(program, args, { input: ruleset(fault) });
+  // Of the node only its network: a node that is frozen has a cable all the same.
+  const args = [`--net=/proc/${first.pid}/ns/net`, "nft", "-f", "-"];
+  await run("nsenter", args, { input: ruleset(fault) });
 }
 
 /** In the language of nft(8): whether there was a fault before or not, there is this one after. */

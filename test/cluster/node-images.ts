@@ -9,7 +9,6 @@ import path from "node:path";
 import { ClusterError, codeOf } from "./cluster-error.ts";
 import type { Layout } from "./layout.ts";
 import { firstProcess, insideNode } from "./node.ts";
-import type { ClusterProcess } from "./processes.ts";
 import type { ClusterRecord } from "./record.ts";
 import { run } from "./run-program.ts";
 
@@ -29,23 +28,21 @@ export async function loadImage(
   file: string,
 ): Promise<void> {
   const name = `loaded-${(await digestOf(file)).slice(0, 16)}`;
+  const command = ["bash", bootScriptInNode, "import_images", name];
+  const running = layout.nodes.flatMap((node) => firstProcess(record, node) ?? []);
+  // Asked of all of them before anything is done: a node that is frozen refuses.
+  const imports = running.map((first) => insideNode(first, command));
   await copyImage(layout, name, file);
-  const [first, ...others] = layout.nodes.flatMap((node) => firstProcess(record, node) ?? []);
+  const [first, ...others] = imports;
   try {
     // One first: a file that is no image is not left where the other nodes would find it.
-    if (first !== undefined) await importIn(first, name);
+    if (first !== undefined) await run(...first, { timeoutMs: importTimeoutMs });
   } catch (error) {
     await rm(tarOf(layout, name), { force: true });
     const words = error instanceof Error ? error.message : String(error);
     throw new ClusterError(`${file} cannot be imported; give the tar of an OCI image (${words})`);
   }
-  await Promise.all(others.map((other) => importIn(other, name)));
-}
-
-async function importIn(first: ClusterProcess, name: string): Promise<void> {
-  const command = ["bash", bootScriptInNode, "import_images", name];
-  const [program, args] = insideNode(first, command);
-  await run(program, args, { timeoutMs: importTimeoutMs });
+  await Promise.all(others.map((other) => run(...other, { timeoutMs: importTimeoutMs })));
 }
 
 /** One of the cache: a second name for its file is enough. */
