@@ -10,7 +10,7 @@ import { Cluster } from "../cluster/cluster.ts";
 import { type Command, startCommand } from "../cluster/cluster-command.ts";
 import { uniqueName } from "../cluster/cluster-of-tests.ts";
 import { withMachineLock } from "../cluster/machine-lock.ts";
-import { findProcesses } from "../cluster/processes.ts";
+import { findProcesses, killUntilGone } from "../cluster/processes.ts";
 import { type ClusterRecord, Records } from "../cluster/record.ts";
 import { describeWithApi, unlessSkipped, withApi } from "./api-level.ts";
 
@@ -185,6 +185,35 @@ describeWithApi(`an up that ends early${unlessSkipped}`, () => {
   );
 
   test.each(Object.keys(moments))(
+    "when another command ends the cluster %s, leaves nothing",
+    async (moment) => {
+      const up = await upUntil(moment);
+      const down = command("down", "--name", "early");
+      expect([await down.end(), down.said()]).toEqual([0, "cluster: cluster early is gone\n"]);
+      expect(await up.end()).toBe(1);
+      expect(up.said()).toMatch(/cluster early was ended|there is no cluster "early"/);
+      await expectNothingLeft();
+    },
+    timeoutMs,
+  );
+
+  test(
+    "by two commands at once, leaves the next cluster of its name alone",
+    async () => {
+      const opened = await Cluster.up({ name: "early", level: "api", records });
+      const slow = await Cluster.open("early", records);
+      seen = await records.all();
+      await Promise.all([opened.down(), slow.down()]);
+      await expectNothingLeft();
+      const next = await Cluster.up({ name: "early", level: "api", records });
+      await expect(slow.down()).rejects.toThrow("cluster early was ended meanwhile");
+      expect(await next.status()).toMatchObject({ api: "ready", missing: [] });
+      await next.down();
+    },
+    timeoutMs,
+  );
+
+  test.each(Object.keys(moments))(
     "when it is asked to end %s, removes everything itself",
     async (moment) => {
       const up = await upUntil(moment);
@@ -198,9 +227,6 @@ describeWithApi(`an up that ends early${unlessSkipped}`, () => {
 });
 
 async function kill({ id }: ClusterRecord, role: string): Promise<void> {
-  const mine = findProcesses(id).filter((found) => found.role === role);
-  for (const { pid } of mine) process.kill(pid, "SIGKILL");
-  await until(`${role} to end`, () => {
-    return findProcesses(id).some((found) => found.role === role) ? null : true;
-  });
+  // Its port is free only when its last thread has gone.
+  await killUntilGone(role, () => findProcesses(id).filter((found) => found.role === role));
 }

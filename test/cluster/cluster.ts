@@ -5,11 +5,12 @@
 import { installAddOns } from "./add-ons.ts";
 import { findHierarchies, freezeGroup } from "./cgroups.ts";
 import { ClusterError } from "./cluster-error.ts";
+import { alone } from "./cluster-lock.ts";
 import { apiReady, startProgram, stopProgram } from "./control-plane.ts";
-import { takeDown } from "./down.ts";
+import { endCluster, takeDown } from "./down.ts";
 import { loseFakeNode, restoreFakeNode } from "./fake-nodes/node-loss.ts";
 import { fromPeers, peerNetworks, setFault, shareOf } from "./faults.ts";
-import { letFail, unlessInterrupted } from "./interruption.ts";
+import { Interrupted, letFail, unlessInterrupted } from "./interruption.ts";
 import { Kubectl } from "./kubectl.ts";
 import {
   fakeNodesMax,
@@ -56,10 +57,13 @@ const usualNodes: Readonly<Record<Level, number>> = { api: 0, nodes: 3, "fake-no
 export class Cluster {
   readonly name: string;
   readonly #records: Records;
+  /** As it was then: of what can change, only the newest one on disk counts. */
+  readonly #opened: ClusterRecord;
 
-  private constructor(records: Records, name: string) {
+  private constructor(records: Records, record: ClusterRecord) {
     this.#records = records;
-    this.name = name;
+    this.#opened = record;
+    this.name = record.spec.name;
   }
 
   /**
@@ -74,36 +78,43 @@ export class Cluster {
     await requireMachine(level, nodeCount, records.root);
     const parts = await unlessInterrupted(options.signal, prepareParts([level], say));
     const step = stepTeller(say);
-    const made = await records.create({ name, level, nodeCount, profile }, (taken) => {
+    const choose = (taken: ReadonlySet<number>) => {
       return chooseNumber({ taken, port: ports.etcd, hasNodes: level === "nodes" });
-    });
-    const record = { ...made, programs: parts.programs };
+    };
+    const spec = { name, level, nodeCount, profile };
+    const record = await records.create(spec, choose, parts.programs);
     const work = async () => {
-      await records.update(record);
       await bringUp({ records, record, images: parts.images, step });
       await installAddOns(record, records.layoutOf(record), step);
     };
-    const working = work();
-    try {
-      await unlessInterrupted(options.signal, working);
-    } catch (error) {
-      await letFail(record.id, working);
-      const newest = (await records.all()).find(({ id }) => id === record.id);
-      if (newest !== undefined) await takeDown(records, newest);
-      throw error;
-    }
-    return new Cluster(records, name);
+    await alone(record, async (endWanted) => {
+      // Somebody may have ended it before the lock was ours.
+      await records.again(record);
+      const signal = AbortSignal.any([endWanted, ...(options.signal ? [options.signal] : [])]);
+      const working = work();
+      try {
+        await unlessInterrupted(signal, working);
+      } catch (error) {
+        await letFail(record.id, working);
+        const newest = await records.find(name);
+        // Only somebody by hand deletes the record of a cluster whose lock we hold.
+        if (newest === null || newest.id === record.id) await takeDown(records, newest ?? record);
+        // That its programs have ended is not the reason, then.
+        if (endWanted.aborted && !(error instanceof Interrupted)) throw endWanted.reason;
+        throw error;
+      }
+    });
+    return new Cluster(records, record);
   }
 
   /** One that was started before, by whoever. @throws ClusterError when there is none. */
   static async open(name: string, records = new Records()): Promise<Cluster> {
-    await records.get(name);
-    return new Cluster(records, name);
+    return new Cluster(records, await records.get(name));
   }
 
   /** Ends everything of it, in whatever state it is; nothing of it is left. @throws ClusterError */
   async down(): Promise<void> {
-    await takeDown(this.#records, await this.#record());
+    await endCluster(this.#records, await this.#record());
   }
 
   async status(): Promise<ClusterStatus> {
@@ -121,16 +132,20 @@ export class Cluster {
 
   /** Boots a node, or a fake one, that is switched off. It is Ready some seconds later. */
   async powerOn(name: string): Promise<void> {
-    if (await this.#isFake()) return await restoreFakeNode(await this.kubectl(), name);
-    const { record, layout, node } = await this.#node(name);
-    await switchOn(record, layout, node);
+    await this.#alone(async () => {
+      if (await this.#isFake()) return await restoreFakeNode(await this.kubectl(), name);
+      const { record, layout, node } = await this.#node(name);
+      await switchOn(record, layout, node);
+    });
   }
 
   /** Everything on the node is gone at once, as without power; its disk stays. A fake node falls silent. */
   async powerOff(name: string): Promise<void> {
-    if (await this.#isFake()) return await loseFakeNode(await this.kubectl(), name);
-    const { record, node } = await this.#node(name);
-    await switchOff(record, node);
+    await this.#alone(async () => {
+      if (await this.#isFake()) return await loseFakeNode(await this.kubectl(), name);
+      const { record, node } = await this.#node(name);
+      await switchOff(record, node);
+    });
   }
 
   /**
@@ -138,13 +153,12 @@ export class Cluster {
    * from "api", the control plane. What runs on it runs on.
    */
   async partition(name: string, from: readonly string[] = []): Promise<void> {
-    const { record, layout, node } = await this.#node(name);
-    if (from.length > 0) {
+    await this.#alone(async () => {
+      const { record, layout, node } = await this.#node(name);
+      if (from.length === 0) return await this.#plug(node, "down");
       const networks = from.flatMap((peer) => peerNetworks(layout, peer));
       await setFault(requireFirstProcess(record, node), fromPeers(networks));
-      return;
-    }
-    await this.#plug(node, "down");
+    });
   }
 
   /** Drops this share of the packets that go over the node's cable, either way. */
@@ -152,16 +166,20 @@ export class Cluster {
     if (!(percent >= 0.1 && percent <= 99.9)) {
       throw new ClusterError(`a share of ${percent} % cannot be lost; give 0.1 to 99.9`);
     }
-    const { record, node } = await this.#node(name);
-    await setFault(requireFirstProcess(record, node), shareOf(percent));
+    await this.#alone(async () => {
+      const { record, node } = await this.#node(name);
+      await setFault(requireFirstProcess(record, node), shareOf(percent));
+    });
   }
 
   /** Ends what `partition` and `lose` began. */
   async heal(name: string): Promise<void> {
-    const { record, node } = await this.#node(name);
-    const first = firstProcess(record, node);
-    if (first !== null) await setFault(first, null);
-    await this.#plug(node, "up");
+    await this.#alone(async () => {
+      const { record, node } = await this.#node(name);
+      const first = firstProcess(record, node);
+      if (first !== null) await setFault(first, null);
+      await this.#plug(node, "up");
+    });
   }
 
   /** Stops every process of the node, all at the same moment; none of them notices. */
@@ -195,8 +213,10 @@ export class Cluster {
   async apiStart(): Promise<void> {
     const record = await this.#record();
     const layout = this.#records.layoutOf(record);
-    if ((await this.status()).api === "stopped")
+    await this.#alone(async () => {
+      if ((await this.status()).api !== "stopped") return;
       await startProgram(record, layout, "kube-apiserver");
+    });
     await apiReady(record, layout);
   }
 
@@ -222,8 +242,13 @@ export class Cluster {
     return insideNode(requireFirstProcess(record, node), command);
   }
 
+  /** What changes the cluster waits for its turn. `work` looks at the cluster only then. */
+  async #alone(work: () => Promise<void>): Promise<void> {
+    await alone(await this.#record(), work);
+  }
+
   async #record(): Promise<ClusterRecord> {
-    return await this.#records.get(this.name);
+    return await this.#records.again(this.#opened);
   }
 
   async #isFake(): Promise<boolean> {

@@ -1,4 +1,5 @@
-/** The verbs of `npm run cluster`, their options, and what they do. */ import { spawn } from "node:child_process";
+/** The verbs of `npm run cluster`, their options, and what they do. */
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import os from "node:os";
 import process from "node:process";
@@ -109,10 +110,10 @@ async function up({ name, nodes, level, timings }: UpArguments): Promise<void> {
   const count = nodes === undefined ? {} : { nodes };
   const interruption = new AbortController();
   let code = 1;
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(name, () => {
+  for (const signalName of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signalName, () => {
       say("interrupted; taking down what was started");
-      code = 128 + os.constants.signals[name];
+      code = 128 + os.constants.signals[signalName];
       interruption.abort();
     });
   }
@@ -130,22 +131,39 @@ async function up({ name, nodes, level, timings }: UpArguments): Promise<void> {
 
 async function down({ name, all }: Named & { all: boolean }): Promise<void> {
   const records = new Records();
-  const names = all ? (await records.all()).map(({ spec }) => spec.name) : [name];
-  for (const one of names) {
+  const names = all ? await records.names() : [name];
+  await ofEach(names, async (one) => {
     await (await Cluster.open(one, records)).down();
     say(`cluster ${one} is gone`);
-  }
+  });
   if (names.length === 0) say("there is no cluster");
 }
 
 async function status({ name, json }: { name?: string; json: boolean }): Promise<void> {
   const records = new Records();
-  const all = (await records.all()).map(({ spec }) => spec.name);
-  const clusters = (name === undefined ? all : [name]).map((one) => Cluster.open(one, records));
-  const found = await Promise.all(clusters.map(async (cluster) => (await cluster).status()));
+  const names = name === undefined ? await records.names() : [name];
+  const found = await ofEach(names, async (one) => (await Cluster.open(one, records)).status());
+  if (name !== undefined && found.length === 0) return;
   if (json) process.stdout.write(`${JSON.stringify(found)}\n`);
-  else if (found.length === 0) say("there is no cluster; start one with: up");
+  else if (names.length === 0) say("there is no cluster; start one with: up");
   else process.stdout.write(found.map(describeStatus).join("\n"));
+}
+
+/** One that fails does not keep the others from their turn; the exit code tells. */
+async function ofEach<T>(
+  names: readonly string[],
+  work: (name: string) => Promise<T>,
+): Promise<T[]> {
+  const results: T[] = [];
+  for (const name of names) {
+    try {
+      results.push(await work(name));
+    } catch (error) {
+      say(error instanceof Error ? error.message : String(error));
+      process.exitCode = 1;
+    }
+  }
+  return results;
 }
 
 /** A verb whose arguments belong to the program that it runs. */
@@ -256,7 +274,7 @@ function addPreparing(program: Command): void {
 
 function parseCount(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("expected a number from 1");
+  throw new InvalidArgumentError("expected a number from 1 to 9999");
 }
 
 /** Commander's sentence, and what it thinks was meant. */

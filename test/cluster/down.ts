@@ -4,12 +4,27 @@
  */
 import { rm } from "node:fs/promises";
 import { findHierarchies, freezeGroup, removeGroup } from "./cgroups.ts";
+import { alone } from "./cluster-lock.ts";
 import { restoreLimits } from "./machine-limits.ts";
 import { removeNetwork } from "./network.ts";
-import { findProcesses, killUntilGone } from "./processes.ts";
+import { findProcesses, killProcesses, killUntilGone } from "./processes.ts";
 import type { ClusterRecord, Records } from "./record.ts";
 
-/** @throws ClusterError when something of it cannot be ended; the record then stays. */
+/**
+ * Ends this very cluster, after whoever works on it: an `up` hears of it and takes down what it made
+ * itself. Until the record is deleted, which only the holder of the cluster's lock does, nobody else can
+ * have its name or number: so what is removed by name or number is this cluster's.
+ * @throws ClusterError when something of it cannot be ended; the record then stays.
+ */
+export async function endCluster(records: Records, record: ClusterRecord): Promise<void> {
+  const end = async () => {
+    const newest = await records.find(record.spec.name);
+    if (newest?.id === record.id) await takeDown(records, newest);
+  };
+  await alone(record, end, () => killProcesses(findProcesses(record.id)));
+}
+
+/** Its caller holds the cluster's lock. @throws ClusterError */
 export async function takeDown(records: Records, record: ClusterRecord): Promise<void> {
   const layout = records.layoutOf(record);
   const hasNodes = record.spec.level === "nodes";

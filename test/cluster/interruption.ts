@@ -12,14 +12,17 @@ export class Interrupted extends ClusterError {}
 /** No step goes on for longer when no process of the cluster lives. */
 const unfinishedStepMs = 10_000;
 
-/** What `work` gives; it rejects as soon as the signal comes. */
+/** What `work` gives; it rejects as soon as the signal comes, with its reason if that is one for users. */
 export async function unlessInterrupted<T>(
   signal: AbortSignal | undefined,
   work: Promise<T>,
 ): Promise<T> {
   if (signal === undefined) return await work;
   const interrupted = new Promise<never>((_, reject) => {
-    const end = () => reject(new Interrupted("interrupted"));
+    const end = () => {
+      const { reason } = signal;
+      reject(reason instanceof ClusterError ? reason : new Interrupted("interrupted"));
+    };
     if (signal.aborted) end();
     signal.addEventListener("abort", end, { once: true });
   });

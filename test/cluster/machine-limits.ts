@@ -3,6 +3,7 @@
  * one user. The first cluster that needs more raises them, the last one that goes sets them back.
  */
 import { readFile, writeFile } from "node:fs/promises";
+import { ClusterError } from "./cluster-error.ts";
 import type { ClusterRecord, Records } from "./record.ts";
 
 const needed: Readonly<Record<string, number>> = {
@@ -29,9 +30,17 @@ export async function raiseLimits(records: Records, record: ClusterRecord): Prom
   return raised;
 }
 
-/** Sets the limits back, unless another cluster needs them. Its caller holds the records' lock. */
+/**
+ * Sets the limits back, unless another cluster needs them, or may: one whose record cannot be read. Its
+ * caller holds the records' lock.
+ */
 export async function restoreLimits(records: Records, record: ClusterRecord): Promise<void> {
-  const others = (await records.all()).filter((other) => other.id !== record.id);
+  const all = await records.all().catch((error: unknown) => {
+    if (error instanceof ClusterError) return null;
+    throw error;
+  });
+  if (all === null) return;
+  const others = all.filter((other) => other.id !== record.id);
   for (const [name, before] of Object.entries(record.limitsBefore)) {
     if (others.every((other) => other.limitsBefore[name] === undefined))
       await writeLimit(name, before);

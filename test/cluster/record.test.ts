@@ -37,6 +37,16 @@ test("an update replaces the whole record", async () => {
   expect(await records.get("one")).toEqual(changed);
 });
 
+test("the record of a cluster that has gone does not come back", async () => {
+  const made = await create("one");
+  await remove(made);
+  await expect(records.update(made)).rejects.toThrow('there is no cluster "one"');
+  const next = await create("one");
+  await expect(records.update(made)).rejects.toThrow("cluster one was ended meanwhile");
+  await expect(records.again(made)).rejects.toThrow("cluster one was ended meanwhile");
+  expect(await records.again(next)).toEqual(next);
+});
+
 test("all are listed by name, and none when there is no place for them", async () => {
   expect(await records.all()).toEqual([]);
   for (const name of ["two", "one"]) await create(name);
@@ -124,6 +134,16 @@ test.each<[string, (record: ClusterRecord) => string]>([
   );
   await expect(records.get("one")).rejects.toThrow(sentence);
   await expect(create("two")).rejects.toThrow(sentence);
+  expect(await records.names()).toEqual(["one"]);
+});
+
+test("a record that cannot be read is no obstacle to another", async () => {
+  const made = await create("one");
+  const copy = path.join(records.root, "records/two.json");
+  await writeFile(copy, JSON.stringify(made));
+  expect(await records.get("one")).toEqual(made);
+  expect(await records.names()).toEqual(["one", "two"]);
+  await expect(records.get("two")).rejects.toThrow(`${copy} is not the record of a cluster`);
 });
 
 test.each<[string[], string]>([

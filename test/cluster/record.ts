@@ -16,7 +16,7 @@ import path from "node:path";
 import process from "node:process";
 import { z } from "zod";
 import { ClusterError, codeOf } from "./cluster-error.ts";
-import { type ClusterSpec, type Layout, layoutOf, levels } from "./layout.ts";
+import { type ClusterSpec, type Layout, layoutOf, levels, nameError } from "./layout.ts";
 import { withMachineLock } from "./machine-lock.ts";
 import { profiles } from "./timings.ts";
 
@@ -41,6 +41,7 @@ const schema = z.strictObject({
 
 export type ClusterRecord = z.infer<typeof schema>;
 
+const recordEnd = ".json";
 const draftEnd = ".new";
 
 export class Records {
@@ -56,20 +57,40 @@ export class Records {
 
   /** @throws ClusterError when there is none of this name, or it cannot be read. */
   async get(name: string): Promise<ClusterRecord> {
-    const records = await this.all();
-    const record = records.find((other) => other.spec.name === name);
-    if (record !== undefined) return record;
-    const names = records.map((other) => other.spec.name).join(", ");
+    const record = await this.find(name);
+    if (record !== null) return record;
+    const names = (await this.names()).join(", ");
     throw new ClusterError(
       `there is no cluster "${name}" (${names === "" ? "nor any other" : `there is: ${names}`}); ` +
         `start it with: npm run cluster -- up --name ${name}`,
     );
   }
 
+  /** Reads no other record than that. Null: there is none. @throws ClusterError when it cannot be read. */
+  async find(name: string): Promise<ClusterRecord | null> {
+    return nameError(name) === null ? await readRecord(this.#file(name)) : null;
+  }
+
+  /** The record of this very cluster, as it is now. @throws ClusterError when its life is over. */
+  async again({ id, spec: { name } }: ClusterRecord): Promise<ClusterRecord> {
+    const record = await this.get(name);
+    if (record.id === id) return record;
+    throw new ClusterError(
+      `cluster ${name} was ended meanwhile, and another of this name was started`,
+    );
+  }
+
+  /** Of every cluster, whether its record can be read or not. */
+  async names(): Promise<string[]> {
+    const files = await namesIn(path.join(this.root, "records"));
+    const records = files.filter((file) => file.endsWith(recordEnd)).sort();
+    return records.map((file) => file.slice(0, -recordEnd.length));
+  }
+
+  /** @throws ClusterError when one of them cannot be read. */
   async all(): Promise<ClusterRecord[]> {
-    const folder = path.join(this.root, "records");
-    const files = (await namesIn(folder)).filter((file) => file.endsWith(".json")).sort();
-    const records = await Promise.all(files.map((file) => readRecord(path.join(folder, file))));
+    const files = (await this.names()).map((name) => this.#file(name));
+    const records = await Promise.all(files.map((file) => readRecord(file)));
     return records.filter((record) => record !== null);
   }
 
@@ -80,6 +101,7 @@ export class Records {
   async create(
     spec: Omit<ClusterSpec, "number">,
     choose: (taken: ReadonlySet<number>) => Promise<number>,
+    programs: Readonly<Record<string, string>> = {},
   ): Promise<ClusterRecord> {
     return await this.exclusively(async () => {
       const others = await this.all();
@@ -92,24 +114,32 @@ export class Records {
       const number = await choose(new Set(others.map((other) => other.spec.number)));
       const record: ClusterRecord = {
         ...{ format: 1, id: randomUUID(), spec: { ...spec, number } },
-        ...{ programs: {}, limitsBefore: {}, unplugged: [] },
+        ...{ programs: { ...programs }, limitsBefore: {}, unplugged: [] },
       };
-      await this.update(record);
+      await this.#write(record);
       return record;
     });
   }
 
-  /** Replaces the record of this cluster by what it is now. */
+  /**
+   * Replaces the record of this cluster by what it is now; its caller holds the lock.
+   * @throws ClusterError when it was deleted: then it must not come back.
+   */
   async update(record: ClusterRecord): Promise<void> {
+    await this.again(record);
+    await this.#write(record);
+  }
+
+  async #write(record: ClusterRecord): Promise<void> {
     await makePlace(path.join(this.root, "records"));
-    const file = this.#file(record);
+    const file = this.#file(record.spec.name);
     await writeFile(`${file}${draftEnd}`, JSON.stringify(record));
     await rename(`${file}${draftEnd}`, file);
   }
 
   /** The last thing of a cluster's end; its caller holds the lock. */
   async delete(record: ClusterRecord): Promise<void> {
-    await rm(this.#file(record), { force: true });
+    await rm(this.#file(record.spec.name), { force: true });
     await this.#removeDrafts();
     for (const folder of ["clusters", "records", ""]) {
       // Those that are not empty belong to other clusters.
@@ -134,8 +164,8 @@ export class Records {
     return await withMachineLock(around, work);
   }
 
-  #file(record: ClusterRecord): string {
-    return path.join(this.root, "records", `${record.spec.name}.json`);
+  #file(name: string): string {
+    return path.join(this.root, "records", `${name}${recordEnd}`);
   }
 }
 
@@ -170,7 +200,10 @@ async function readRecord(file: string): Promise<ClusterRecord | null> {
     throw error;
   }
   try {
-    return schema.parse(JSON.parse(text));
+    const record = schema.parse(JSON.parse(text));
+    if (`${record.spec.name}${recordEnd}` !== path.basename(file))
+      throw new Error("another's record");
+    return record;
   } catch {
     throw new ClusterError(
       `${file} is not the record of a cluster that this version can read; end that cluster with the ` +
