@@ -53,6 +53,8 @@ export class ApiClient {
 
   async #get(path: string, signal: AbortSignal) {
     const request = https.get(`${this.#url}${path}`, { agent: this.#agent, signal });
+    // Whoever reads the answer learns of a connection that breaks; the request says it as well.
+    request.on("error", () => {});
     const [answer]: IncomingMessage[] = await once(request, "response");
     if (answer === undefined) throw new ApiError(0, `GET ${path} was not answered`);
     const status = answer.statusCode ?? 0;

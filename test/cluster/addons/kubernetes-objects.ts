@@ -6,11 +6,8 @@ export type Manifest = Readonly<Record<string, unknown>>;
 interface ObjectMeta {
   readonly name: string;
   readonly namespace?: string;
-  readonly uid?: string;
   readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
   readonly creationTimestamp?: string;
-  readonly deletionTimestamp?: string;
   readonly resourceVersion?: string;
 }
 

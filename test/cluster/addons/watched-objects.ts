@@ -47,10 +47,6 @@ export class WatchedObjects<T extends KubernetesObject> {
     return [...this.#objects.values()];
   }
 
-  has(name: string, namespace = ""): boolean {
-    return this.#objects.has(`${namespace}/${name}`);
-  }
-
   /** Runs until `signal`; an API server that cannot be reached is asked again. */
   async run(signal: AbortSignal, report: (trouble: string) => void): Promise<void> {
     let told = "";

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { BinariesError } from "./binaries-error.ts";
 import type { BinaryName } from "./binary-table.ts";
-import { binary, type FoundBinaries, findBinariesIn, type Surroundings } from "./find-binaries.ts";
+import { type FoundBinaries, findBinariesIn, type Surroundings } from "./find-binaries.ts";
 import type { BuildOrder } from "./go-build.ts";
 
 const tools = fileURLToPath(new URL("./tools/", import.meta.url));
@@ -61,11 +61,12 @@ test("programs of one group are built at once, each once, and then come from the
 
 test("a damaged program in the cache is built again, with a word about it", async () => {
   const found = await findThere(["etcd", "kubelet"]);
-  await writeFile(binary(found, "etcd"), "rotten");
+  const etcd = found.paths.get("etcd") ?? "";
+  await writeFile(etcd, "rotten");
   const again = await findThere(["etcd", "kubelet"]);
   expect(await texts(again)).toEqual({ etcd: "built etcd", kubelet: "built kubelet" });
   expect(builds).toEqual([["etcd"], ["kubelet"], ["etcd"]]);
-  expect(said.join("\n")).toContain(`${binary(found, "etcd")} is not used`);
+  expect(said.join("\n")).toContain(`${etcd} is not used`);
 });
 
 test("two that look at the same time build once", async () => {
@@ -124,6 +125,45 @@ test.each<[string, string, RegExp]>([
   const environment = { LOCKSTEP_CLUSTER_BIN: path.join(folder, name) };
   await expect(find(["etcd"], { environment })).rejects.toThrow(message);
   expect(builds).toEqual([]);
+});
+
+const script = (text: string) => `#!/bin/sh\n${text}\n`;
+const kubectlOf = (version: string) => {
+  const text = JSON.stringify({
+    clientVersion: { gitVersion: version },
+    kustomizeVersion: "v5.8.1",
+  });
+  return script(`[ "$*" = "version --client -o json" ] && echo '${text}'`);
+};
+const kubeletOf = (version: string) => {
+  return script(`[ "$*" = --version ] && echo "Kubernetes ${version}"`);
+};
+
+test.each<[string, BinaryName, string, string]>([
+  ["a kubectl", "kubectl", kubectlOf("v1.35.9"), "v1.35.9"],
+  ["a kubelet", "kubelet", kubeletOf("v1.3.6-rc.1"), "v1.3.6-rc.1"],
+  ["a kube-apiserver", "kube-apiserver", kubeletOf("v2.36.3"), "v2.36.3"],
+])("%s of another version in a named folder is refused", async (_, name, text, version) => {
+  await program(`assets/${name}`, text);
+  const environment = { KUBEBUILDER_ASSETS: path.join(folder, "assets") };
+  const refused = find(["etcd", name], { environment });
+  await expect(refused).rejects.toThrow(
+    `${folder}/assets/${name}, in the folder that KUBEBUILDER_ASSETS names, is of Kubernetes ${version}, and ` +
+      "the cluster is of v1.36; unset KUBEBUILDER_ASSETS, or name a folder with programs of that version",
+  );
+  expect(builds).toEqual([]);
+});
+
+test.each<[string, BinaryName, string]>([
+  ["of our version", "kubectl", kubectlOf("v1.36.0")],
+  ["of our version", "kubelet", kubeletOf("v1.36.99+k3s1")],
+  ["that does not tell its version", "kubelet", script("echo Kubernetes; exit 3")],
+  ["that is not of Kubernetes itself", "etcd", kubeletOf("v1.35.0")],
+])("a program %s is taken from a named folder: %s", async (_, name, text) => {
+  await program(`assets/${name}`, text);
+  const environment = { KUBEBUILDER_ASSETS: path.join(folder, "assets") };
+  const found = await findThere([name], environment);
+  expect(found.paths.get(name)).toBe(path.join(folder, "assets", name));
 });
 
 async function find(

@@ -52,13 +52,6 @@ export async function findBinaries(
   });
 }
 
-/** The path of one that was asked for. */
-export function binary(found: Extract<FoundBinaries, { kind: "there" }>, name: BinaryName): string {
-  const file = found.paths.get(name);
-  if (file === undefined) throw new Error(`${name} was not among the programs that were asked for`);
-  return file;
-}
-
 const waitMsMax = 90 * 60_000;
 
 export async function findBinariesIn(

@@ -1,8 +1,14 @@
 /** What the go command is asked and what is understood of its answers, with a script in its place. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { until } from "../../../bench/waiting.ts";
+import { isThere } from "../debian-programs.ts";
 import type { BuildGroup } from "./binary-table.ts";
 import { shortage } from "./disk-room.ts";
 import { buildPrograms, modulesOf } from "./go-build.ts";
@@ -82,6 +88,42 @@ test("modules that cannot be fetched are told before anything is compiled", asyn
   await expect(readFile(path.join(folder, "asked"))).rejects.toThrow("ENOENT");
 });
 
+const testWithSetpriv = isThere("setpriv") ? test : test.skip;
+
+testWithSetpriv(
+  "Go ends with the process that waits for it, also with one that is killed",
+  async () => {
+    await writeGo("echo $$; echo $$ >&2; exec sleep 100");
+    const module = fileURLToPath(new URL("./go-command.ts", import.meta.url));
+    const script = `
+    import { findGo, runGo } from ${JSON.stringify(module)};
+    const onErrorLine = (line) => process.stdout.write(line);
+    const go = await findGo(process.env);
+    await runGo(go, { args: [], directory: "/", timeoutMs: 60_000, onErrorLine });`;
+    const builder = spawn(
+      process.execPath,
+      ["--no-warnings", "--input-type=module", "-e", script],
+      {
+        env: { PATH: `${path.join(folder, "bin")}:${process.env["PATH"]}` },
+      },
+    );
+    const [said]: unknown[] = await once(builder.stdout, "data");
+    const pid = Number(String(said));
+    expect(isAlive(pid)).toBe(true);
+    builder.kill("SIGKILL");
+    await until("the end of Go", () => (isAlive(pid) ? null : true));
+  },
+);
+
+/** Neither gone nor a zombie that nobody has asked after. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
 test("a go.sum's modules are found in the module cache, where capital letters are written !small", () => {
   const sums = [
     "github.com/NYTimes/gziphandler v1.1.1 h1:a=",
@@ -140,9 +182,13 @@ test.each([
   else expect(told).toMatch(expected);
 });
 
-async function build(script: string) {
+async function writeGo(script: string): Promise<void> {
   await mkdir(path.join(folder, "bin"), { recursive: true });
   await writeFile(path.join(folder, "bin", "go"), `#!/bin/sh\n${script}`, { mode: 0o755 });
+}
+
+async function build(script: string) {
+  await writeGo(script);
   const { PATH = "" } = process.env;
   const environment = { PATH: `${path.join(folder, "bin")}:${PATH}`, FOLDER: folder };
   const go = await findGo(environment);

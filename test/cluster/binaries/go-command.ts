@@ -21,14 +21,20 @@ const goArchitectures: Readonly<Record<string, string>> = { x64: "amd64", arm64:
 
 /** null: it is not on the PATH. */
 export async function findGo(environment: Environment): Promise<Go | null> {
+  const program = await onPath("go", environment);
+  if (program === null) return null;
+  return { program, environment: goEnvironment(environment, process.arch) };
+}
+
+async function onPath(name: string, environment: Environment): Promise<string | null> {
   for (const directory of (environment["PATH"] ?? "").split(path.delimiter)) {
     if (directory === "") continue;
-    const program = path.join(directory, "go");
+    const program = path.join(directory, name);
     const runnable = await access(program, constants.X_OK).then(
       () => true,
       () => false,
     );
-    if (runnable) return { program, environment: goEnvironment(environment, process.arch) };
+    if (runnable) return program;
   }
   return null;
 }
@@ -55,7 +61,8 @@ export interface GoRun {
 
 /** The command's standard output, in lines. @throws BinariesError with the first of what it complained */
 export async function runGo(go: Go, run: GoRun): Promise<string[]> {
-  const child = spawn(go.program, run.args, {
+  const [program, args] = await endingWithUs(go, run.args);
+  const child = spawn(program, args, {
     cwd: run.directory,
     env: { ...go.environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -78,6 +85,19 @@ export async function runGo(go: Go, run: GoRun): Promise<string[]> {
   process.off("exit", kill);
   if (how === null) return lines;
   throw new BinariesError("build failed", failureText(run, how, complaints));
+}
+
+/**
+ * Where there is setpriv, also when we are killed with SIGKILL: it would compile on for minutes. Its own
+ * children, of which each compiles one package, end soon after.
+ */
+async function endingWithUs(
+  { program, environment }: Go,
+  args: readonly string[],
+): Promise<[program: string, args: readonly string[]]> {
+  const setpriv = await onPath("setpriv", environment);
+  if (setpriv === null) return [program, args];
+  return [setpriv, ["--pdeathsig", "KILL", program, ...args]];
 }
 
 /** Compiling takes all processors for minutes; who sits at the computer comes first. */
