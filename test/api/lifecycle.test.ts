@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import process from "node:process";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { until } from "../../bench/waiting.ts";
 import { Cluster } from "../cluster/cluster.ts";
