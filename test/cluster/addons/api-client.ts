@@ -53,7 +53,8 @@ export class ApiClient {
 
   async #get(path: string, signal: AbortSignal) {
     const request = https.get(`${this.#url}${path}`, { agent: this.#agent, signal });
-    // Whoever reads the answer learns of a connection that breaks; the request says it as well.
+    // Whoever reads the answer learns of a connection that breaks; the request says it as well. (Node
+    // listens itself where there is a signal, which it does not promise.)
     request.on("error", () => {});
     const [answer]: IncomingMessage[] = await once(request, "response");
     if (answer === undefined) throw new ApiError(0, `GET ${path} was not answered`);
