@@ -72,7 +72,7 @@ test.concurrent.each<[string[], number, RegExp]>([
     /'most' is invalid. Allowed choices are api, nodes, fake-nodes\.$/,
   ],
   [["up", "--speed", "1"], 2, /^unknown option '--speed'$/],
-  [["up", "--nodes", "0"], 2, /argument '0' is invalid. expected a number from 1$/],
+  [["up", "--nodes", "0"], 2, /argument '0' is invalid. expected a number from 1 to 9999$/],
   [["up", "--nodes", "abc"], 2, /argument 'abc' is invalid/],
   [
     ["up", "--level", "api", "--nodes", "3"],
