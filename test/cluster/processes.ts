@@ -6,8 +6,10 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import os from "node:os";
 import { pause } from "../../bench/waiting.ts";
 import { ClusterError, codeOf } from "./cluster-error.ts";
+import { searchPath } from "./debian-programs.ts";
 
 const idVariable = "LOCKSTEP_CLUSTER_ID";
 const roleVariable = "LOCKSTEP_CLUSTER_ROLE";
@@ -69,7 +71,7 @@ export function markOf(id: string, role: string): Record<string, string> {
 
 /** Nothing of the user's settings (proxies, languages) changes what a cluster does. */
 function baseEnvironment(): Record<string, string> {
-  return { PATH: `${process.env["PATH"]}:/usr/sbin:/sbin`, HOME: "/root", LC_ALL: "C.UTF-8" };
+  return { PATH: searchPath(process.env), HOME: os.homedir(), LC_ALL: "C.UTF-8" };
 }
 
 /** Every living process of the cluster with this id. */
