@@ -2,6 +2,7 @@
  * A real Kubernetes cluster on this machine: the verbs of `npm run cluster`, for tests. Every verb
  * reads the cluster's record and looks at what is there, so that several processes may use one cluster.
  */
+import { until } from "../../bench/waiting.ts";
 import { installAddOns } from "./add-ons.ts";
 import { findHierarchies, freezeGroup } from "./cgroups.ts";
 import { ClusterError } from "./cluster-error.ts";
@@ -21,7 +22,7 @@ import {
   nodesMax,
   ports,
 } from "./layout.ts";
-import { chooseNumber, setCable } from "./network.ts";
+import { chooseNumber, isFree, setCable } from "./network.ts";
 import {
   firstProcess,
   insideNode,
@@ -215,6 +216,9 @@ export class Cluster {
     const layout = this.#records.layoutOf(record);
     await this.#alone(async () => {
       if ((await this.status()).api !== "stopped") return;
+      // Whoever killed it did not wait until it was over.
+      const free = async () => ((await isFree(layout.apiAddress, layout.apiPort)) ? true : null);
+      await until("the API server's port to be free", free);
       await startProgram(record, layout, "kube-apiserver");
     });
     await apiReady(record, layout);

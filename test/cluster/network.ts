@@ -113,8 +113,8 @@ export function overlaps(network: string, number: number): boolean {
   return theirs >> (16 - bits) === ours >> (16 - bits);
 }
 
-/** Clusters of another user have their own records: their ports tell. */
-function isFree(address: string, port: number): Promise<boolean> {
+/** Whether nobody listens there: neither a cluster of another user, with records of its own, nor one that is just ending. */
+export function isFree(address: string, port: number): Promise<boolean> {
   const server = net.createServer();
   return new Promise((resolve) => {
     server.once("error", () => resolve(false));

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { whyNoCluster } from "../cluster/why-no-cluster.ts";
 import { withCluster } from "./live-cluster.ts";
-import { shell } from "./objects.ts";
+import { deployment, shell } from "./objects.ts";
 
 const timeoutMs = 240_000;
 const lost = "fake-node-0001";
@@ -19,7 +19,7 @@ describeWithFakes(`a cluster of fifty fake nodes${unlessSkipped}`, () => {
     async () => {
       const { kubectl, cluster } = live();
       expect((await cluster.status()).fakeNodes).toEqual({ count: 50, ready: 50 });
-      await kubectl.apply([deployment("many", 200)]);
+      await kubectl.apply([deployment("many", 200, { containers: [shell("sleep 3600")] })]);
       await live().rolledOut("deployment/many");
       const names = await kubectl.value(".items[*].spec.nodeName", "pods", "-l", "app=many");
       expect(new Set(names.split(" ")).size).toBe(50);
@@ -44,17 +44,3 @@ describeWithFakes(`a cluster of fifty fake nodes${unlessSkipped}`, () => {
     timeoutMs,
   );
 });
-
-function deployment(name: string, replicas: number): object {
-  const labels = { app: name };
-  return {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name },
-    spec: {
-      replicas,
-      selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { containers: [shell("sleep 3600")] } },
-    },
-  };
-}

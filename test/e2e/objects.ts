@@ -53,24 +53,10 @@ export function webServers(name: string, replicas: number): object[] {
     labelSelector: { matchLabels: labels },
     topologyKey: "kubernetes.io/hostname",
   };
-  const deployment = {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name },
-    spec: {
-      replicas,
-      selector: { matchLabels: labels },
-      template: {
-        metadata: { labels },
-        spec: {
-          terminationGracePeriodSeconds: 1,
-          affinity: {
-            podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [apart] },
-          },
-          containers: [container],
-        },
-      },
-    },
+  const template = {
+    terminationGracePeriodSeconds: 1,
+    affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [apart] } },
+    containers: [container],
   };
   const service = {
     apiVersion: "v1",
@@ -78,7 +64,22 @@ export function webServers(name: string, replicas: number): object[] {
     metadata: { name },
     spec: { type: "NodePort", selector: labels, ports: [{ port: 80, targetPort: "http" }] },
   };
-  return [deployment, service];
+  return [deployment(name, replicas, template), service];
+}
+
+/** `spec` is that of its pods, which have the label `app`. */
+export function deployment(name: string, replicas: number, spec: object): object {
+  const labels = { app: name };
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name },
+    spec: {
+      replicas,
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec },
+    },
+  };
 }
 
 export function claim(name: string, storageClassName: string, mode: string): object {
