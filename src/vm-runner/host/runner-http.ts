@@ -1,4 +1,4 @@
-/** The runner's HTTP side: probes, metrics, status, and the power switch. */
+/** The runner's HTTP side: probes, metrics and status; the power switch where nothing else serves it. */
 import { createServer, type Server } from "node:http";
 import express from "express";
 import type { NetworkStatus, RunnerStatus } from "../../shared/protocol/status.ts";
@@ -6,6 +6,7 @@ import type { PairState } from "../failover/pair-types.ts";
 import { lagMsOf } from "../failover/primary-follower.ts";
 import type { NetworkCounters } from "../network/network-service.ts";
 import type { Address } from "../wire/endpoint.ts";
+import { powerSwitch } from "./power-switch.ts";
 import type { RunnerMeter } from "./runner-meter.ts";
 import { roleOf } from "./runner-role.ts";
 
@@ -15,7 +16,8 @@ export interface RunnerHttpOptions {
   readonly state: () => PairState;
   readonly network: () => NetworkCounters;
   readonly meter: RunnerMeter;
-  readonly onPowerOff: () => void;
+  /** Null: orders have a port of their own (control-server.ts), and this one only reads. */
+  readonly onPowerOff: (() => void) | null;
 }
 
 /** Resolves when it serves; rejects with the system's error when the address cannot be had. */
@@ -33,14 +35,7 @@ export function startRunnerHttp(options: RunnerHttpOptions): Promise<Server> {
   app.get("/metrics", async (_request, response) => {
     response.type(meter.registry.contentType).send(await meter.registry.metrics());
   });
-  app.post("/poweroff", (_request, response) => {
-    if (!takesOrders(state())) {
-      response.status(409).json({ error: `this runner is ${roleOf(state())}, not the primary` });
-      return;
-    }
-    onPowerOff();
-    response.status(202).json({ accepted: true });
-  });
+  if (onPowerOff !== null) app.post("/poweroff", powerSwitch({ state, onPowerOff }));
   const server = createServer(app);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
@@ -50,11 +45,6 @@ export function startRunnerHttp(options: RunnerHttpOptions): Promise<Server> {
 
 function isLive({ role }: PairState): boolean {
   return role.kind === "primary" && role.live;
-}
-
-/** A primary that is handing over leaves orders to the next one. */
-function takesOrders({ role }: PairState): boolean {
-  return role.kind === "primary" && role.live && role.leaving === null;
 }
 
 function statusOf({ name, state, network, meter }: RunnerHttpOptions): RunnerStatus {
