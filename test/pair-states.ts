@@ -4,10 +4,12 @@ import type { VmRecord } from "../src/shared/protocol/record.ts";
 import { newWatch } from "../src/vm-runner/failover/failure-detector.ts";
 import { initialState, step } from "../src/vm-runner/failover/pair.ts";
 import { pairBounds } from "../src/vm-runner/failover/pair-bounds.ts";
+import { pairTimings } from "../src/vm-runner/failover/pair-timings.ts";
 import type {
   Follower,
   FollowerOfMine,
   FollowerPhase,
+  PairConfig,
   PairEffect,
   PairInput,
   PairState,
@@ -34,7 +36,10 @@ export function record(
 }
 
 export function stateOf(role: Role, known: VmRecord | null): PairState {
-  const config = { vm: "vm-1", nonce: me, fingerprint: { version: "1" }, bounds: pairBounds };
+  const config: PairConfig = {
+    ...{ vm: "vm-1", nonce: me, fingerprint: { version: "1" }, restartEpoch: null },
+    ...{ bounds: pairBounds, timings: pairTimings },
+  };
   return { ...initialState(config, nowMs), view: { known, unsettled: [] }, role };
 }
 

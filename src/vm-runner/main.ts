@@ -11,6 +11,7 @@ import type { Nonce } from "../shared/protocol/record.ts";
 import { ArbiterClient } from "../storage-arbiter/record/arbiter-client.ts";
 import { ConsoleService } from "./console/console-service.ts";
 import { pairBounds } from "./failover/pair-bounds.ts";
+import { pairTimings } from "./failover/pair-timings.ts";
 import type { ExitReason, Link, PairInput, PairState } from "./failover/pair-types.ts";
 import { type ResolvedMachine, resolveFirstLife, resolveMachine } from "./host/guest.ts";
 import { Runner } from "./host/runner.ts";
@@ -141,7 +142,10 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
       : new GatewayLink({ ...{ vm, key, turn, onProblem }, gateway: address, service: network });
   const { images, compiled, fingerprint } = machine;
   const runner = new Runner({
-    config: { vm, nonce, fingerprint: fingerprint.parts, bounds: pairBounds },
+    config: {
+      ...{ vm, nonce, fingerprint: fingerprint.parts, restartEpoch: null },
+      ...{ bounds: pairBounds, timings: pairTimings },
+    },
     ...{ arbiter, logger, endpoint, heartbeats, meter, firstLife, console: consoleService },
     ...{ network, gateway, turn },
     startVmThread: (origin, onEvents) => startVmThread({ images, compiled, origin, onEvents }),

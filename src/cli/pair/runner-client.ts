@@ -17,6 +17,7 @@ const statusSchema: z.ZodType<RunnerStatus> = z.object({
   primary: z.string().nullable(),
   backup: z.string().nullable(),
   takeovers: count,
+  lastGoLive: z.object({ reason: z.string(), afterMs: count, agoMs: count }).nullable(),
   step: z.number(),
   virtualMs: z.number(),
   lagEntries: z.number(),

@@ -15,6 +15,8 @@ export interface RunnerStatus {
   readonly primary: Nonce | null;
   readonly backup: Nonce | null;
   readonly takeovers: number;
+  /** How the guest last came to live in this process; null: it never did. */
+  readonly lastGoLive: GoLiveStatus | null;
   /** The last step recorded (primary) or executed (backup); -1 before the first. */
   readonly step: number;
   readonly virtualMs: number;
@@ -39,6 +41,15 @@ export interface Quantiles {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
+}
+
+export interface GoLiveStatus {
+  /** "started", "restarted", "handed over", or why the primary before was suspected to be lost. */
+  readonly reason: string;
+  /** From that suspicion (or the record's word) until the guest ran on. */
+  readonly afterMs: number;
+  /** How long ago, when this status was made. */
+  readonly agoMs: number;
 }
 
 /** `primary` is alone while `backup` in the status is null. */

@@ -1,7 +1,6 @@
 /** A runner that has executed nothing: it starts the VM, or looks for the primary to follow. */
 
 import { unreachable } from "../../shared/assert.ts";
-import { failureTimeoutMs } from "../../shared/limits.ts";
 import type { ChannelMessage } from "../logging-channel/messages.ts";
 import type { Candidate, Link, PairInput, PairState } from "./pair-types.ts";
 import { becomePrimary, followPrimary, helloOf } from "./roles.ts";
@@ -24,7 +23,7 @@ export function onCandidateInput(
       return withRole(state, {
         ...role,
         link: input.link,
-        retryMs: turn.nowMs + failureTimeoutMs,
+        retryMs: turn.nowMs + state.config.timings.failureTimeoutMs,
       });
     case "dialFailed":
       return retryLater(state, role, turn);

@@ -2,12 +2,8 @@
  * When the other half counts as lost (the paper, section 2.3: heartbeats and the logging traffic).
  * A false alarm costs redundancy, never safety: the record decides who lives.
  */
-import {
-  executionTimeoutMs,
-  failureTimeoutMs,
-  heartbeatIntervalMs,
-  signOfLifeMs,
-} from "../../shared/limits.ts";
+import { signOfLifeMs } from "../../shared/limits.ts";
+import { executionTimeoutOf, type PairTimings } from "./pair-timings.ts";
 
 export interface PeerWatch {
   /** When the last authentic heartbeat came. */
@@ -53,22 +49,29 @@ export function excuseStandstill(watch: PeerWatch, nowMs: number): PeerWatch {
 export const standstillMs = 2 * signOfLifeMs;
 
 /** Why the other half counts as lost, in words; null while it does not. */
-export function lossOf(watch: PeerWatch, nowMs: number): string | null {
+export function lossOf(watch: PeerWatch, timings: PairTimings, nowMs: number): string | null {
   if (watch.closedMs !== null) {
-    const loss = lossAfterClose(watch, watch.closedMs, nowMs);
+    const loss = lossAfterClose(watch, watch.closedMs, timings, nowMs);
     if (loss !== null) return loss;
   }
+  const { failureTimeoutMs } = timings;
   const silence = nowMs - watch.heartbeatMs;
   if (silence > failureTimeoutMs) return `no heartbeat for ${Math.round(silence)} ms`;
   const logSilence = nowMs - watch.logMs;
   if (logSilence > failureTimeoutMs) return `log silent for ${Math.round(logSilence)} ms`;
   const stalled = nowMs - watch.executionMs;
-  if (stalled > executionTimeoutMs) return `executed nothing for ${Math.round(stalled)} ms`;
+  if (stalled > executionTimeoutOf(timings))
+    return `executed nothing for ${Math.round(stalled)} ms`;
   return null;
 }
 
 /** A closed connection is noticed at once: one reconnect is tried, for one interval. */
-function lossAfterClose(watch: PeerWatch, closedMs: number, nowMs: number): string | null {
+function lossAfterClose(
+  watch: PeerWatch,
+  closedMs: number,
+  { heartbeatIntervalMs, failureTimeoutMs }: PairTimings,
+  nowMs: number,
+): string | null {
   if (watch.refused) return "connection closed and refused";
   const open = nowMs - closedMs;
   if (open > failureTimeoutMs) return `connection closed for ${Math.round(open)} ms`;

@@ -85,7 +85,7 @@ export function excuseFollower(state: PairState, nowMs: number): PairState {
 
 function onTick(state: PairState, role: Follower, turn: Turn): PairState {
   const reported = role.executed > role.reported ? acknowledge(role, turn) : role;
-  const loss = lossOf(silenceThatCounts(reported, turn.nowMs), turn.nowMs);
+  const loss = lossOf(silenceThatCounts(reported, turn.nowMs), state.config.timings, turn.nowMs);
   if (loss === null) {
     const isBack = reported.suspicion !== null && reported.link !== null;
     if (isBack && reported.leaving) return leave(state, reported, turn);

@@ -13,6 +13,7 @@ import type {
 import type { ConsoleInput, IngressInput, StepIndex, VirtualUs } from "../replay/log-entry.ts";
 import type { PeerWatch } from "./failure-detector.ts";
 import type { PairBounds } from "./pair-bounds.ts";
+import type { PairTimings } from "./pair-timings.ts";
 import type { RecordView, RunnerRequest } from "./record-view.ts";
 
 /** Who this runner is; constant for the life of the process. */
@@ -21,6 +22,12 @@ export interface PairConfig {
   readonly nonce: Nonce;
   readonly fingerprint: Fingerprint;
   readonly bounds: PairBounds;
+  readonly timings: PairTimings;
+  /**
+   * The operator's word that everybody whom the record names at this epoch is proven gone: with the
+   * record at exactly this epoch, this runner begins the VM's life anew. Null: nobody said so.
+   */
+  readonly restartEpoch: Epoch | null;
 }
 
 /** A connection of the logging channel; each new one gets a new number. */

@@ -3,9 +3,13 @@ import { expect, test } from "@jest/globals";
 import type { ChannelMessage } from "../logging-channel/messages.ts";
 import { initialState, step } from "./pair.ts";
 import { pairBounds } from "./pair-bounds.ts";
+import { pairTimings } from "./pair-timings.ts";
 import type { PairInput, PairState } from "./pair-types.ts";
 
-const config = { vm: "vm1", nonce: "me", fingerprint: {}, bounds: pairBounds };
+const config = {
+  ...{ vm: "vm1", nonce: "me", fingerprint: {}, restartEpoch: null },
+  ...{ bounds: pairBounds, timings: pairTimings },
+};
 const alone = { vm: "vm1", epoch: 1, primary: "me", backup: null, takeovers: 0 };
 const message = "the arbiter has another key";
 

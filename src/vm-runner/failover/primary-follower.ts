@@ -1,18 +1,21 @@
 /** The primary's side of its follower: acceptance, state transfer, acknowledgements, loss. */
 import { unreachable } from "../../shared/assert.ts";
-import { lagTargetMs } from "../../shared/limits.ts";
 import type { Nonce } from "../../shared/protocol/record.ts";
 import { batchesFrom, dropThrough, emptyLog } from "../logging-channel/log-buffer.ts";
 import type { Ack, ChannelMessage, Hello, RefuseReason } from "../logging-channel/messages.ts";
 import type { ExecutorEvent } from "../replay/executor-protocol.ts";
 import { cpuLimitIntervalMs, nextCpuLimit } from "./cpu-limit.ts";
 import { excuseStandstill, lossOf, newWatch } from "./failure-detector.ts";
-import type { PairBounds } from "./pair-bounds.ts";
-import type { FollowerOfMine, FollowerPhase, Link, PairState, Primary } from "./pair-types.ts";
+import { caughtUpMsOf } from "./pair-timings.ts";
+import type {
+  FollowerOfMine,
+  FollowerPhase,
+  Link,
+  PairConfig,
+  PairState,
+  Primary,
+} from "./pair-types.ts";
 import type { Turn } from "./turn.ts";
-
-/** A candidate this close behind counts as caught up. */
-const caughtUpMs = 2.5 * lagTargetMs;
 
 /** From the snapshot's entry on the log is kept and sent. */
 export function wantsLog(follower: FollowerOfMine): boolean {
@@ -56,7 +59,7 @@ export function onPrimaryMessage(
   if (follower === null || follower.link !== link) return role;
   switch (message.kind) {
     case "ack":
-      return onAck(role, follower, message, turn);
+      return onAck(state.config, role, follower, message, turn);
     case "bye":
       return loseFollower(role, follower, message.message, turn);
     default:
@@ -189,7 +192,13 @@ export function onChunkSent(role: Primary, id: number, turn: Turn): Primary {
 }
 
 /** Acknowledged entries need not be kept; executed ones tell the lag. */
-function onAck(role: Primary, follower: FollowerOfMine, ack: Ack, turn: Turn): Primary {
+function onAck(
+  config: PairConfig,
+  role: Primary,
+  follower: FollowerOfMine,
+  ack: Ack,
+  turn: Turn,
+): Primary {
   const possible = ack.received < role.log.next && ack.executed <= ack.received;
   if (!possible || ack.received < follower.acked) {
     const problem = `acknowledged entry ${ack.received} and executed ${ack.executed}, last sent ${role.log.next - 1}`;
@@ -212,11 +221,16 @@ function onAck(role: Primary, follower: FollowerOfMine, ack: Ack, turn: Turn): P
     },
   };
   const log = dropThrough(role.log, ack.received);
-  return advance({ ...role, log, follower: acked }, acked, turn);
+  return advance(config, { ...role, log, follower: acked }, acked, turn);
 }
 
 /** From streaming to catching up to gated, as the executed index comes near. */
-function advance(role: Primary, follower: FollowerOfMine, turn: Turn): Primary {
+function advance(
+  { timings }: PairConfig,
+  role: Primary,
+  follower: FollowerOfMine,
+  turn: Turn,
+): Primary {
   const { phase } = follower;
   if (phase.kind === "streaming" && phase.complete && follower.executed >= phase.index) {
     const ms = turn.nowMs - phase.sinceMs;
@@ -225,7 +239,7 @@ function advance(role: Primary, follower: FollowerOfMine, turn: Turn): Primary {
     const catchingUp: FollowerPhase = { kind: "catchingUp", sinceMs: phase.sinceMs };
     return { ...role, follower: { ...follower, watch, phase: catchingUp } };
   }
-  if (phase.kind === "catchingUp" && lagMsOf(role, follower) <= caughtUpMs) {
+  if (phase.kind === "catchingUp" && lagMsOf(role, follower) <= caughtUpMsOf(timings)) {
     return { ...role, follower: { ...follower, phase: { kind: "gated" } } };
   }
   return role;
@@ -248,13 +262,14 @@ export function onFollowerLinkClosed(role: Primary, link: Link, turn: Turn): Pri
 }
 
 /** On each tick: is the follower still there, and does it keep up? */
-export function watchFollower(role: Primary, bounds: PairBounds, turn: Turn): Primary {
+export function watchFollower(role: Primary, config: PairConfig, turn: Turn): Primary {
   const { follower } = role;
   if (follower === null || follower.phase.kind === "lost") return role;
   const watch = seenIdle(role, follower, turn.nowMs);
-  const loss = lossOf(watch, turn.nowMs) ?? transferLoss(role, follower, bounds, turn.nowMs);
+  const silence = lossOf(watch, config.timings, turn.nowMs);
+  const loss = silence ?? transferLoss(role, follower, config.bounds, turn.nowMs);
   if (loss !== null) return loseFollower(role, follower, loss, turn);
-  return limitCpu(withWatch(role, follower, watch), follower, turn);
+  return limitCpu(config, withWatch(role, follower, watch), follower, turn);
 }
 
 /** With nothing to acknowledge or to execute, silence says nothing. */
@@ -272,7 +287,7 @@ function seenIdle(role: Primary, follower: FollowerOfMine, nowMs: number): Follo
 function transferLoss(
   role: Primary,
   follower: FollowerOfMine,
-  bounds: PairBounds,
+  bounds: PairConfig["bounds"],
   nowMs: number,
 ): string | null {
   const { transferLogBytesMax, transferTimeoutMs } = bounds;
@@ -325,13 +340,19 @@ function loseFollower(
   return unreachable(phase);
 }
 
-function limitCpu(role: Primary, follower: FollowerOfMine, turn: Turn): Primary {
+function limitCpu(
+  { timings }: PairConfig,
+  role: Primary,
+  follower: FollowerOfMine,
+  turn: Turn,
+): Primary {
   const { kind } = follower.phase;
   if (kind !== "catchingUp" && kind !== "gated" && kind !== "paired") return role;
   if (turn.nowMs - role.cpuLimitMs < cpuLimitIntervalMs) return role;
   const ms = lagMsOf(role, follower);
   turn.report({ kind: "lag", entries: role.log.next - 1 - follower.executed, ms });
-  const cpuLimit = nextCpuLimit(role.cpuLimit, ms, kind === "catchingUp");
+  const aboveMs = ms - timings.lagTargetMs;
+  const cpuLimit = nextCpuLimit(role.cpuLimit, aboveMs, kind === "catchingUp");
   if (cpuLimit !== role.cpuLimit) turn.command({ kind: "cpuLimit", share: cpuLimit });
   return { ...role, cpuLimit, cpuLimitMs: turn.nowMs };
 }

@@ -28,7 +28,7 @@ export function onPrimaryInput(
 ): PairState {
   switch (input.kind) {
     case "tick":
-      return withPrimary(state, watchFollower(role, state.config.bounds, turn));
+      return withPrimary(state, watchFollower(role, state.config, turn));
     case "heartbeat":
       return withPrimary(state, onFollowerHeartbeat(role, input.nonce, turn));
     case "executor":

@@ -65,6 +65,7 @@ function statusOf({ name, state, network, meter }: RunnerHttpOptions): RunnerSta
     primary: view.known?.primary ?? null,
     backup: view.known?.backup ?? null,
     takeovers: view.known?.takeovers ?? 0,
+    lastGoLive: goLiveStatus(meter),
     step: meter.step,
     virtualMs: meter.timeUs / 1000,
     lagEntries:
@@ -87,6 +88,12 @@ function statusOf({ name, state, network, meter }: RunnerHttpOptions): RunnerSta
     divergences: meter.divergences,
     badMessages: meter.badMessages,
   };
+}
+
+function goLiveStatus({ goLive }: RunnerMeter): RunnerStatus["lastGoLive"] {
+  if (goLive === null) return null;
+  const { reason, afterMs, atMs } = goLive;
+  return { reason, afterMs, agoMs: performance.now() - atMs };
 }
 
 function networkStatus(counters: NetworkCounters, meter: RunnerMeter): NetworkStatus {

@@ -34,6 +34,9 @@ export class RunnerMeter {
   readonly frameHoldMs = new RecentValues();
   readonly lagMs = new RecentValues();
   readonly transfers = { finished: 0, failed: 0, pauseMs: 0, ms: 0, bytes: 0 };
+  /** When the guest last came to live here, and after how long; null: it never did. */
+  goLive: { readonly reason: string; readonly afterMs: number; readonly atMs: number } | null =
+    null;
   step: StepIndex = -1;
   timeUs = 0;
   logBytes = 0;
@@ -129,6 +132,9 @@ export class RunnerMeter {
     switch (report.kind) {
       case "acknowledged":
         this.#onAcknowledged(report.through);
+        return;
+      case "live":
+        this.goLive = { reason: report.reason, afterMs: report.afterMs, atMs: performance.now() };
         return;
       case "lag":
         this.lagMs.add(report.ms);

@@ -91,7 +91,7 @@ export const outputBugs: readonly Bug[] = [
       },
       {
         file: `${failover}/primary-follower.ts`,
-        find: 'if (phase.kind === "catchingUp" && lagMsOf(role, follower) <= caughtUpMs) {',
+        find: 'if (phase.kind === "catchingUp" && lagMsOf(role, follower) <= caughtUpMsOf(timings)) {',
         replace: 'if (phase.kind === "catchingUp") {',
       },
     ],

@@ -9,6 +9,7 @@ import { heartbeatIntervalMs } from "../../../src/shared/limits.ts";
 import { ConsoleService } from "../../../src/vm-runner/console/console-service.ts";
 import { HeartbeatJudge, HeartbeatWriter } from "../../../src/vm-runner/failover/heartbeat.ts";
 import { initialState, step } from "../../../src/vm-runner/failover/pair.ts";
+import { pairTimings } from "../../../src/vm-runner/failover/pair-timings.ts";
 import type {
   ExitReason,
   PairEffect,
@@ -86,6 +87,8 @@ export class SimulatedRunner {
       nonce,
       fingerprint: world.fingerprint(node),
       bounds: world.bounds,
+      timings: pairTimings,
+      restartEpoch: null,
     };
     this.#witness = new Witness(nonce, (happening) => world.emit(happening));
     this.#heartbeats = new HeartbeatWriter({ vm: world.vm, nonce });
