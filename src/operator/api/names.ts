@@ -16,6 +16,11 @@ export const annotations = {
   life: "lockstep.dev/life",
   /** On a runner's pod: the boot id of its node when it was first seen there. */
   bootId: "lockstep.dev/boot-id",
+  /**
+   * On the FTVirtualMachine, by its user: "whoever the record names at this epoch is gone", for when
+   * nothing else proves it. The value is the epoch, so that it says nothing about a later pair.
+   */
+  provenGone: "lockstep.dev/proven-gone",
 } as const;
 
 /** On the FTVirtualMachine: it is switched off before it goes. */

@@ -7,7 +7,11 @@ import type { ObjectKind } from "./observation.ts";
 export type KubernetesObject = Readonly<Record<string, unknown>> & {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
 };
 
 export type Action =

@@ -20,6 +20,16 @@ export interface Observation {
   readonly nodes: ReadonlyMap<string, ObservedNode>;
   /** The VM's other objects, by `objectKey`; absent: there is none of this name. */
   readonly objects: ReadonlyMap<string, ObservedObject>;
+  /** What the API server refused lately of this VM's objects, oldest first. */
+  readonly refusals: readonly Refusal[];
+}
+
+export interface Refusal {
+  /** Kind of the object. */
+  readonly what: string;
+  /** In the API server's words. */
+  readonly message: string;
+  readonly atMs: number;
 }
 
 /** How this operator was installed. */
@@ -83,6 +93,8 @@ export interface ObservedNode {
 }
 
 export interface ObservedObject {
+  readonly kind: ObjectKind;
+  readonly name: string;
   readonly uid: string;
   /** The VM is its controller. */
   readonly ours: boolean;

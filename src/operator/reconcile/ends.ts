@@ -1,0 +1,78 @@
+/** The ends of runners: why each ended, and how the next try is spaced. */
+import { exitCodes } from "../../platform/exit-codes.ts";
+import type { RunnerEnd, RunnerEndReason } from "../api/v1alpha1.ts";
+import type { ObservedPod } from "./observation.ts";
+import type { RunnerSight } from "./sight.ts";
+import { millisecondsOf, timestampOf } from "./timestamp.ts";
+
+/** Ends that are remembered. */
+const endsMax = 12;
+/** An end counts for so long. */
+export const endWindowMs = 10 * 60_000;
+/** So many diverged backups in the window, and no further one is tried (design, "Divergence"). */
+const divergencesMax = 3;
+/** Pause before the next try after so many bad ends in the window; then the last one. */
+const pausesMs = [0, 0, 1_000, 5_000, 15_000, 30_000, 60_000];
+const messageLengthMax = 1_000;
+
+/** `known` and the ends that are news; runners whose end is in `known` may be cleared away. */
+export function noteEnds(
+  known: readonly RunnerEnd[],
+  runners: readonly RunnerSight[],
+  nowMs: number,
+): readonly RunnerEnd[] {
+  const noted = new Set(known.map((end) => end.pod));
+  const fresh = runners
+    .filter((seen) => seen.gone && !noted.has(seen.pod.name))
+    .map(({ pod }) => endOf(pod, nowMs));
+  return fresh.length === 0 ? known : [...known, ...fresh].slice(-endsMax);
+}
+
+function endOf(pod: ObservedPod, nowMs: number): RunnerEnd {
+  return {
+    time: timestampOf(nowMs),
+    pod: pod.name,
+    life: pod.life,
+    reason: reasonOf(pod),
+    message: (pod.terminated?.message ?? "").trim().slice(-messageLengthMax),
+  };
+}
+
+function reasonOf({ terminated, deleting }: ObservedPod): RunnerEndReason {
+  if (terminated === null) return "NodeLost";
+  switch (terminated.exitCode) {
+    case exitCodes.ok:
+    case exitCodes.superseded:
+      return "Left";
+    case exitCodes.divergence:
+      return "Diverged";
+    case exitCodes.trapped:
+      return "Trapped";
+    case exitCodes.refused:
+      return "Refused";
+    case exitCodes.usage:
+      return "Unbootable";
+    default:
+      return deleting ? "Left" : "Crashed";
+  }
+}
+
+/** Ends of `life` that count against the next try. */
+export function badEnds(ends: readonly RunnerEnd[], life: number, nowMs: number): RunnerEnd[] {
+  return ends.filter((end) => {
+    const counts = end.reason !== "Left" && end.reason !== "NodeLost";
+    return counts && end.life === life && nowMs - millisecondsOf(end.time) < endWindowMs;
+  });
+}
+
+export function divergedTooOften(bad: readonly RunnerEnd[]): boolean {
+  return bad.filter((end) => end.reason === "Diverged").length >= divergencesMax;
+}
+
+/** How long to wait yet before the next try; 0: not at all. */
+export function pauseMs(bad: readonly RunnerEnd[], nowMs: number): number {
+  const last = bad.at(-1);
+  if (last === undefined) return 0;
+  const pause = pausesMs[Math.min(bad.length, pausesMs.length - 1)] ?? 0;
+  return Math.max(0, millisecondsOf(last.time) + pause - nowMs);
+}

@@ -1,0 +1,119 @@
+/**
+ * The pair as the operator sees it: which pod the record names, which process is proven gone, which
+ * runner has lost for good. Everything that is decided about runners is decided from these words.
+ *
+ * The record is the only truth about roles. A pod, its readiness and its node are hints: they say where
+ * to look, never who lives.
+ */
+import type { VmRecord } from "../../shared/protocol/record.ts";
+import { podOfNonce } from "../api/names.ts";
+import type { ObservedNode, ObservedPod, Observation } from "./observation.ts";
+
+export interface RunnerSight {
+  readonly pod: ObservedPod;
+  /** What the record calls the runner in this pod now. */
+  readonly named: "primary" | "backup" | null;
+  /**
+   * Its process is proven gone: the kubelet says so, its node has booted anew, or somebody vouches for
+   * the node being off (the taint out-of-service, or its Node object deleted, as for any pod).
+   */
+  readonly gone: boolean;
+  /**
+   * The record has named it and names it no more: it will never be named again, and whatever its
+   * process does is fenced off by the epoch.
+   */
+  readonly superseded: boolean;
+  /** Its node is there and its kubelet reports. */
+  readonly nodeReady: boolean;
+}
+
+export interface PairSight {
+  readonly runners: readonly RunnerSight[];
+  /** Of the runner that the record names; null: it names nobody, or the pod is not there. */
+  readonly primary: RunnerSight | null;
+  readonly backup: RunnerSight | null;
+  /** Of this life, never named, and nothing speaks against them. */
+  readonly candidates: readonly RunnerSight[];
+  readonly gateways: readonly ObservedPod[];
+}
+
+/** `life`: the boot that counts. */
+export function seePair(o: Observation, record: VmRecord, life: number): PairSight {
+  const runners = o.pods
+    .filter((pod) => pod.component === "runner")
+    .toSorted((a, b) => a.number - b.number)
+    .map((pod) => seeRunner(pod, record, o.nodes));
+  const named = (role: "primary" | "backup") => runners.find((r) => r.named === role) ?? null;
+  return {
+    runners,
+    primary: named("primary"),
+    backup: named("backup"),
+    candidates: runners.filter((r) => isCandidate(r, life)),
+    gateways: o.pods
+      .filter((pod) => pod.component === "gateway")
+      .toSorted((a, b) => a.number - b.number),
+  };
+}
+
+function seeRunner(
+  pod: ObservedPod,
+  record: VmRecord,
+  nodes: ReadonlyMap<string, ObservedNode>,
+): RunnerSight {
+  const named = roleIn(record, pod);
+  return {
+    pod,
+    named,
+    gone: isGone(pod, nodes),
+    superseded: pod.role !== null && named === null,
+    nodeReady: isNodeReady(pod, nodes),
+  };
+}
+
+function roleIn(record: VmRecord, pod: ObservedPod): "primary" | "backup" | null {
+  if (record.primary !== null && podOfNonce(record.primary) === pod.name) return "primary";
+  if (record.backup !== null && podOfNonce(record.backup) === pod.name) return "backup";
+  return null;
+}
+
+function isGone(pod: ObservedPod, nodes: ReadonlyMap<string, ObservedNode>): boolean {
+  if (pod.terminated !== null) return true;
+  // Never bound to a node, and on its way out: there never was a process.
+  if (pod.node === null) return pod.deleting || pod.phase === "Failed";
+  const node = nodes.get(pod.node);
+  if (node === undefined || node.outOfService) return true;
+  return pod.bootId !== null && node.bootId !== pod.bootId;
+}
+
+/** A pod that waits for a node has none that could be lost. */
+export function isNodeReady(pod: ObservedPod, nodes: ReadonlyMap<string, ObservedNode>): boolean {
+  return pod.node === null || (nodes.get(pod.node)?.ready ?? false);
+}
+
+function isCandidate({ pod, named, gone, superseded, nodeReady }: RunnerSight, life: number) {
+  const out = named !== null || superseded || gone || pod.deleting || isOver(pod);
+  return !out && nodeReady && pod.life === life;
+}
+
+export function isOver(pod: ObservedPod): boolean {
+  return pod.phase === "Succeeded" || pod.phase === "Failed";
+}
+
+/**
+ * Are all runners that the record names proven gone? A named runner whose pod is not there is not:
+ * somebody removed the object by force, which says nothing of the process.
+ */
+export function isPairGone(sight: PairSight, record: VmRecord): boolean {
+  if (record.primary === null) return false;
+  const gone = (nonce: string | null, seen: RunnerSight | null) =>
+    nonce === null || (seen?.gone ?? false);
+  return gone(record.primary, sight.primary) && gone(record.backup, sight.backup);
+}
+
+/** It answers, or the kubelet calls it ready: the runner does what its role says. */
+export function works(seen: RunnerSight | null): boolean {
+  if (seen === null || seen.gone) return false;
+  const { report, ready } = seen.pod;
+  if (report === null) return ready;
+  return report.role === "backup" || (report.role === "primary" && report.live);
+}
