@@ -1,10 +1,10 @@
 /** `lockstep runner`: one half of a pair; `lockstep up` starts two of them. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { collectBuffersWithObjects } from "../platform/garbage-collection.ts";
 import { KeyFileError } from "../platform/key-file.ts";
 import { BootError } from "../vm-runner/host/boot-snapshot.ts";
-import { GuestError } from "../vm-runner/host/guest-files.ts";
+import { type GuestChoice, GuestError } from "../vm-runner/host/guest-files.ts";
 import { MachineSpecError } from "../vm-runner/machine/spec.ts";
 import { AddressInUseError, type RunnerOptions, startRunner } from "../vm-runner/main.ts";
 import type { Address } from "../vm-runner/wire/endpoint.ts";
@@ -16,6 +16,9 @@ interface Flags {
   readonly vm: string;
   readonly name: string;
   readonly guest: string;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly commandLine?: string;
   readonly memory: number;
   readonly listen: Address;
   readonly peer: Address;
@@ -25,6 +28,9 @@ interface Flags {
   readonly gateway?: Address;
   readonly exitWithParent: boolean;
 }
+
+/** The console is the first serial port, and the machine's clock can be trusted. */
+const commandLine = "console=ttyS0 tsc=reliable";
 
 export function runnerCommand(): Command {
   return new Command("runner")
@@ -36,6 +42,13 @@ export function runnerCommand(): Command {
       'what to run: "default", "servers", "tiny" or a directory',
       "default",
     )
+    .addOption(
+      new Option("--kernel <file>", "a 32-bit Linux (bzImage) instead of a guest").conflicts(
+        "guest",
+      ),
+    )
+    .option("--initrd <file>", "the kernel's initial RAM disk")
+    .option("--command-line <text>", `what the kernel is told (default: "${commandLine}")`)
     .option("--memory <MiB>", "memory of the guest", parseMemory, 128)
     .requiredOption("--listen <host:port>", "where this half listens (TCP and UDP)", parseAddress)
     .requiredOption("--peer <host:port>", "where the other half listens", parseAddress)
@@ -56,12 +69,29 @@ async function run(flags: Flags): Promise<number> {
   collectBuffersWithObjects();
   if (flags.exitWithParent) exitWithParent();
   const { memory: memoryMiB, key: keyFile, gateway = null, ...rest } = flags;
-  const runner = await start({ ...rest, memoryMiB, keyFile, gateway });
+  const guest = chooseGuest(flags);
+  const runner = await start({ ...rest, guest, memoryMiB, keyFile, gateway });
   process.on("SIGTERM", () => runner.terminate());
   // The terminal's Ctrl-C is for whoever started the pair.
   process.on("SIGINT", () => {});
   process.stdout.write(`${JSON.stringify({ ready: true, nonce: runner.nonce })}\n`);
   return runner.ended;
+}
+
+/** @throws CommandError for half a choice. */
+function chooseGuest(flags: Flags): GuestChoice {
+  const { guest, kernel, initrd } = flags;
+  if (kernel !== undefined && initrd !== undefined) {
+    return { kernel, initrd, commandLine: flags.commandLine ?? commandLine };
+  }
+  const lone = ["kernel", "initrd", "commandLine"] as const;
+  const given = lone.find((name) => flags[name] !== undefined);
+  if (given === undefined) return guest;
+  const flag = given === "commandLine" ? "--command-line" : `--${given}`;
+  throw new CommandError(
+    exitCodes.usage,
+    `${flag} "${flags[given]}" makes no guest; give --kernel and --initrd together`,
+  );
 }
 
 async function start(options: RunnerOptions) {

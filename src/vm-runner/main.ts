@@ -14,6 +14,7 @@ import { pairBounds } from "./failover/pair-bounds.ts";
 import { pairTimings } from "./failover/pair-timings.ts";
 import type { ExitReason, Link, PairInput, PairState } from "./failover/pair-types.ts";
 import { type ResolvedMachine, resolveFirstLife, resolveMachine } from "./host/guest.ts";
+import type { GuestChoice } from "./host/guest-files.ts";
 import { Runner } from "./host/runner.ts";
 import { startRunnerHttp } from "./host/runner-http.ts";
 import { RunnerMeter } from "./host/runner-meter.ts";
@@ -28,8 +29,7 @@ import { startHeartbeats } from "./wire/heartbeats.ts";
 export interface RunnerOptions {
   readonly vm: string;
   readonly name: string;
-  /** "default", "servers", "tiny" or a directory with a guest.json. */
-  readonly guest: string;
+  readonly guest: GuestChoice;
   readonly memoryMiB: number;
   readonly listen: Address;
   readonly peer: Address;
@@ -69,8 +69,8 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
   // A nonce names a process, not a place: whoever starts again is somebody else.
   const nonce = randomBytes(8).toString("hex");
   const logger = createLogger(`runner ${nonce}`);
-  const { guest: name, memoryMiB } = options;
-  const machine = await resolveMachine(name, memoryMiB);
+  const { guest, memoryMiB } = options;
+  const machine = await resolveMachine(guest, memoryMiB);
   const arbiter = new ArbiterClient({ ...options.arbiter, vm: options.vm, key });
   const firstLife = async () => {
     const { origin } = await resolveFirstLife(machine, (text) => logger.info(text));
@@ -85,7 +85,7 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
   const given = { options, key, nonce, logger, machine, arbiter, firstLife, ending };
   const runner = await assemble(given);
   runner.start();
-  logger.info({ vm: options.vm, name: options.name, guest: name }, "runner started");
+  logger.info({ vm: options.vm, name: options.name, guest }, "runner started");
   return { nonce, terminate: () => runner.feed({ kind: "terminate" }), ended: ending.ended };
 }
 

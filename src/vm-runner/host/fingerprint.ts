@@ -12,8 +12,11 @@ import { snapshotVersion } from "../machine/snapshot-format.ts";
 import { v86Files } from "./machine-factory.ts";
 
 export interface MachineFingerprint {
-  /** SHA-256 of all parts, in hexadecimal. */
-  readonly hash: string;
+  /**
+   * SHA-256 of the parts that say what a saved state of the machine means, in hexadecimal. A state is
+   * memory: it can be loaded on any computer, whichever one saved it.
+   */
+  readonly stateHash: string;
   readonly parts: Fingerprint;
 }
 
@@ -47,21 +50,24 @@ export async function machineFingerprint(
 ): Promise<MachineFingerprint> {
   const facts = host ?? (await hostFacts());
   const { wasm, library } = v86Files();
-  const parts: Fingerprint = {
+  const state: Fingerprint = {
     "v86.wasm": sha256(await readFile(wasm)),
     "libv86.mjs": sha256(await readFile(library)),
     "machine version": String(machineVersion),
     "snapshot version": String(snapshotVersion),
-    "log format": String(logFormatVersion),
     memory: `${images.memoryMiB} MiB`,
     ...bootParts(images),
+  };
+  const parts: Fingerprint = {
+    ...state,
+    "log format": String(logFormatVersion),
     Node: facts.nodeVersion,
     V8: facts.v8Version,
     "V8 options": usedOptions(facts.options),
     architecture: facts.architecture,
     "CPU features": cpuFeatures(facts),
   };
-  return { hash: sha256(Buffer.from(JSON.stringify(parts))), parts };
+  return { stateHash: sha256(Buffer.from(JSON.stringify(state))), parts };
 }
 
 async function hostFacts(): Promise<HostFacts> {

@@ -1,6 +1,7 @@
 /**
  * Which files a guest consists of. A guest is a directory with a guest.json; those that come with
- * Lockstep, "default", "servers" and "tiny", are built on first use (guest/build.sh).
+ * Lockstep, "default", "servers" and "tiny", are built on first use (guest/build.sh). A kernel of the
+ * user's own is started by the BIOS of the default guest.
  */
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -14,6 +15,16 @@ export interface Guest {
   /** It asks for its personality when it is up, so that one boot serves every VM. */
   readonly sharedBoot: boolean;
 }
+
+/** A Linux of the user's own: two files and what the kernel is told. */
+export interface OwnKernel {
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly commandLine: string;
+}
+
+/** "default", "servers", "tiny", a directory with a guest.json, or a kernel of the user's own. */
+export type GuestChoice = string | OwnKernel;
 
 /** The guest cannot be had; the message says why. */
 export class GuestError extends Error {
@@ -31,11 +42,10 @@ const linuxSchema = z.object({
 const multibootSchema = z.object({ program: z.string() });
 const descriptionSchema = z.union([multibootSchema, linuxSchema]);
 
-/**
- * `name`: "default", "servers", "tiny" or a directory with a guest.json.
- * @throws GuestError, and MachineSpecError for a machine that cannot be had.
- */
-export async function findGuest(name: string, memoryMiB: number): Promise<Guest> {
+/** @throws GuestError, and MachineSpecError for a machine that cannot be had. */
+export async function findGuest(choice: GuestChoice, memoryMiB: number): Promise<Guest> {
+  if (typeof choice !== "string") return await ownKernel(choice, memoryMiB);
+  const name = choice;
   if (name === "tiny") {
     const program = path.join(await buildGuest("default"), "tiny.bin");
     return {
@@ -63,6 +73,16 @@ export async function findGuest(name: string, memoryMiB: number): Promise<Guest>
     spec: parseMachineSpec({ memoryMiB, boot }),
     sharedBoot: isBuiltHere(description.name ?? ""),
   };
+}
+
+/** Whether it would ask for its personality nobody knows, so each VM boots by itself. */
+async function ownKernel(own: OwnKernel, memoryMiB: number): Promise<Guest> {
+  const firmware = await buildGuest("default");
+  const bios = path.join(firmware, "bios.bin");
+  const vgaBios = path.join(firmware, "vgabios.bin");
+  const { kernel, initrd, commandLine: cmdline } = own;
+  const boot = { kind: "linux", bios, vgaBios, kernel, initrd, cmdline };
+  return { spec: parseMachineSpec({ memoryMiB, boot }), sharedBoot: false };
 }
 
 async function readDescription(file: string): Promise<z.infer<typeof descriptionSchema>> {

@@ -2,7 +2,7 @@
 import type { MachineImages } from "../machine/images.ts";
 import { bootSnapshot } from "./boot-snapshot.ts";
 import { type MachineFingerprint, machineFingerprint } from "./fingerprint.ts";
-import { findGuest } from "./guest-files.ts";
+import { findGuest, type GuestChoice } from "./guest-files.ts";
 import { compileV86, loadGuest } from "./machine-factory.ts";
 import type { MachineOrigin } from "./vm-thread.ts";
 
@@ -24,12 +24,9 @@ export interface ResolvedGuest extends ResolvedMachine {
   readonly bootSha256: string | null;
 }
 
-/**
- * Finds and reads the guest. `name`: "default", "servers", "tiny" or a directory with a guest.json.
- * @throws GuestError, MachineSpecError
- */
-async function describeMachine(name: string, memoryMiB: number): Promise<DescribedMachine> {
-  const { spec, sharedBoot } = await findGuest(name, memoryMiB);
+/** Finds and reads the guest. @throws GuestError, MachineSpecError */
+async function describeMachine(guest: GuestChoice, memoryMiB: number): Promise<DescribedMachine> {
+  const { spec, sharedBoot } = await findGuest(guest, memoryMiB);
   const images = await loadGuest(spec);
   return { images, fingerprint: await machineFingerprint(images), sharedBoot };
 }
@@ -38,8 +35,11 @@ async function describeMachine(name: string, memoryMiB: number): Promise<Describ
  * The guest and v86, compiled: enough for a runner that gets its state from another.
  * @throws GuestError, MachineSpecError
  */
-export async function resolveMachine(name: string, memoryMiB: number): Promise<ResolvedMachine> {
-  const [machine, compiled] = await Promise.all([describeMachine(name, memoryMiB), compileV86()]);
+export async function resolveMachine(
+  guest: GuestChoice,
+  memoryMiB: number,
+): Promise<ResolvedMachine> {
+  const [machine, compiled] = await Promise.all([describeMachine(guest, memoryMiB), compileV86()]);
   return { ...machine, compiled };
 }
 
@@ -48,11 +48,11 @@ export async function resolveMachine(name: string, memoryMiB: number): Promise<R
  * @throws GuestError, MachineSpecError, BootError
  */
 export async function resolveGuest(
-  name: string,
+  guest: GuestChoice,
   memoryMiB: number,
   onProgress: (text: string) => void,
 ): Promise<ResolvedGuest> {
-  return resolveFirstLife(await resolveMachine(name, memoryMiB), onProgress);
+  return resolveFirstLife(await resolveMachine(guest, memoryMiB), onProgress);
 }
 
 /** @throws BootError */
@@ -69,14 +69,17 @@ export async function resolveFirstLife(
 }
 
 /**
- * Makes sure that runners find the guest ready, for a process that does not run it itself.
+ * Makes sure that runners find the guest ready, for a process that does not run it itself. Gives the
+ * file of the kept boot; null for a guest that boots in each VM anew.
  * @throws GuestError, MachineSpecError, BootError
  */
 export async function makeGuestReady(
-  name: string,
+  guest: GuestChoice,
   memoryMiB: number,
   onProgress: (text: string) => void,
-): Promise<void> {
-  const machine = await describeMachine(name, memoryMiB);
-  if (machine.sharedBoot) await bootSnapshot({ ...machine, compile: compileV86, onProgress });
+): Promise<string | null> {
+  const machine = await describeMachine(guest, memoryMiB);
+  if (!machine.sharedBoot) return null;
+  const { file } = await bootSnapshot({ ...machine, compile: compileV86, onProgress });
+  return file;
 }

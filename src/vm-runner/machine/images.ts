@@ -28,6 +28,8 @@ const multibootHeaderEnd = 8192;
 /** "HdrS" in the header of a bzImage. */
 const bzImageMagic = 0x5372_6448;
 const bzImageMagicOffset = 0x202;
+/** Where a bzImage says for which processors it is: bit 0, for 64-bit ones. */
+const bzImageLoadFlagsOffset = 0x236;
 
 /** Throws `MachineSpecError` for files that v86 could not start. */
 export function checkImages({ memoryMiB, boot }: MachineImages): void {
@@ -37,15 +39,27 @@ export function checkImages({ memoryMiB, boot }: MachineImages): void {
   }
   checkBios("bios", boot.bios);
   checkBios("vgaBios", boot.vgaBios);
-  if (wordAt(boot.kernel, bzImageMagicOffset) !== bzImageMagic) {
-    throw new MachineSpecError("boot.kernel is not a Linux kernel for x86 (bzImage)");
-  }
+  checkKernel(boot.kernel);
   const neededMiB = initrdAtMiB + 2 * Math.ceil(boot.initrd.length / 2 ** 20);
   if (memoryMiB < neededMiB) {
     throw new MachineSpecError(
       `memoryMiB is ${memoryMiB}; with this initrd give at least ${neededMiB}`,
     );
   }
+}
+
+function checkKernel(kernel: Uint8Array): void {
+  if (wordAt(kernel, bzImageMagicOffset) !== bzImageMagic) {
+    throw new MachineSpecError(
+      "boot.kernel is not a Linux kernel for x86 (bzImage); give the file that a boot loader would start, often called vmlinuz",
+    );
+  }
+  // It would say so itself, but on a screen.
+  const loadFlags = wordAt(kernel, bzImageLoadFlagsOffset) ?? 0;
+  if ((loadFlags & 1) === 0) return;
+  throw new MachineSpecError(
+    "boot.kernel is a 64-bit kernel; give one for 32-bit x86, such as Debian's linux-image-686",
+  );
 }
 
 function checkBios(name: string, bios: Uint8Array): void {

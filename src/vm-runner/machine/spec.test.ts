@@ -50,6 +50,12 @@ test("files that v86 could not start are refused by name", () => {
   expect(() => checkImages({ ...images, memoryMiB: 64 })).toThrow("give at least 70");
   const noKernel = { ...images, boot: { ...images.boot, kernel: bios } };
   expect(() => checkImages(noKernel)).toThrow("boot.kernel is not a Linux kernel");
+  const longMode = kernel.slice();
+  longMode[0x236] = 1;
+  const kernel64 = { ...images, boot: { ...images.boot, kernel: longMode } };
+  expect(() => checkImages(kernel64)).toThrow(
+    "boot.kernel is a 64-bit kernel; give one for 32-bit",
+  );
   const noBios = { ...images, boot: { ...images.boot, bios: new Uint8Array(0) } };
   expect(() => checkImages(noBios)).toThrow("boot.bios has 0 bytes");
   const noProgram = { memoryMiB: 16, boot: { kind: "multiboot" as const, program: bios } };
