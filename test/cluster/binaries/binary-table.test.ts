@@ -10,6 +10,7 @@ import {
   buildGroups,
   goVersionMin,
   groupsFor,
+  helmVersion,
   kubernetesVersion,
   provisionerVersion,
 } from "./binary-table.ts";
@@ -19,18 +20,40 @@ const modules = readdirSync(tools);
 const goMod = (module: string) => readFileSync(path.join(tools, module, "go.mod"), "utf8");
 
 test.each([
-  ["k8s.io/kubernetes", kubernetesVersion],
-  ["github.com/rancher/local-path-provisioner", provisionerVersion],
-])("%s calls itself what go.mod pins: %s", (dependency, version) => {
-  const pinned = goMod("kube").match(new RegExp(`^\\s${dependency} (\\S+)`, "m"))?.[1];
+  ["k8s.io/kubernetes", "kube", kubernetesVersion],
+  ["github.com/rancher/local-path-provisioner", "kube", provisionerVersion],
+  ["helm.sh/helm/v3", "helm", helmVersion],
+])("%s calls itself what go.mod of %s pins: %s", (dependency, module, version) => {
+  const pinned = goMod(module).match(new RegExp(`^(?:require |\\s)${dependency} (\\S+)`, "m"))?.[1];
   expect(pinned).toBe(version);
 });
 
-test("the parts of Kubernetes have the version that goes with its release", () => {
-  const parts = [...goMod("kube").matchAll(/^\s(k8s\.io\/\S+) => \1 v0\.(\d+\.\d+)$/gm)];
+test.each([
+  ["kube", 25],
+  ["helm", 7],
+])("the parts of Kubernetes in %s have the version that goes with its release", (module, count) => {
+  const parts = [...goMod(module).matchAll(/^\s(k8s\.io\/\S+) => \1 v0\.(\d+\.\d+)$/gm)];
   const versions = new Set(parts.map(([, , version]) => `v1.${version}`));
   expect([...versions]).toEqual([kubernetesVersion]);
-  expect(parts.length).toBeGreaterThan(25);
+  expect(parts.length).toBeGreaterThan(count);
+});
+
+test("what Helm and Kubernetes both need is pinned to the same, so that it is compiled once", () => {
+  const pinned = (module: string) => [...goMod(module).matchAll(/^\s\S+ => (\S+ \S+)$/gm)];
+  const ofKubernetes = new Set(pinned("kube").map(([, what]) => what));
+  const ofHelm = pinned("helm").map(([, what]) => what);
+  expect(ofHelm.filter((what) => !ofKubernetes.has(what))).toEqual([]);
+  expect(ofHelm.length).toBeGreaterThan(50);
+});
+
+test("helm takes the cluster's version of Kubernetes for its default", () => {
+  const [part] = groupsFor(["helm"]);
+  const [major, minor] = kubernetesVersion.slice(1).split(".");
+  const stamps = Object.fromEntries(part?.group.stamps ?? []);
+  for (const place of ["pkg/chartutil", "pkg/lint/rules"]) {
+    expect(stamps[`helm.sh/helm/v3/${place}.k8sVersionMajor`]).toBe(major);
+    expect(stamps[`helm.sh/helm/v3/${place}.k8sVersionMinor`]).toBe(minor);
+  }
 });
 
 test("no module wants a newer Go than users are told to install", () => {

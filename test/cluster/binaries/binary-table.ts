@@ -8,6 +8,8 @@
 export const kubernetesVersion = "v1.36.3";
 /** What it calls itself. */
 export const provisionerVersion = "v0.0.30";
+/** What `helm version` says. */
+export const helmVersion = "v3.21.4";
 /** The newest go directive of tools: an older Go refuses to build them. */
 export const goVersionMin = "1.26";
 
@@ -22,6 +24,7 @@ export const binaryNames = [
   "kwok",
   "etcd",
   "local-path-provisioner",
+  "helm",
 ] as const;
 export type BinaryName = (typeof binaryNames)[number];
 
@@ -56,6 +59,13 @@ export const buildGroups: readonly BuildGroup[] = [
       ["kwok", "sigs.k8s.io/kwok/cmd/kwok"],
     ]),
     stamps: kubernetesStamps(kubernetesVersion),
+  },
+  {
+    // After Kubernetes: most of its packages are compiled with that one.
+    name: "helm",
+    module: "helm",
+    packages: new Map([["helm", "helm.sh/helm/v3/cmd/helm"]]),
+    stamps: helmStamps(helmVersion, kubernetesVersion),
   },
   {
     // The same module, but a command of its own: it imports Sirupsen/logrus, Kubernetes sirupsen/logrus,
@@ -110,7 +120,7 @@ export function buildFlags(group: BuildGroup): string[] {
  * versions do not understand.
  */
 function kubernetesStamps(version: string): [string, string][] {
-  const [major = "", minor = ""] = version.slice(1).split(".");
+  const [major, minor] = majorAndMinor(version);
   return ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].flatMap(
     (place): [string, string][] => [
       [`${place}.gitVersion`, version],
@@ -121,4 +131,22 @@ function kubernetesStamps(version: string): [string, string][] {
       [`${place}.buildDate`, "1970-01-01T00:00:00Z"],
     ],
   );
+}
+
+/** Without the version of Kubernetes, `helm template` and `helm lint` are for clusters of 1.20. */
+function helmStamps(version: string, kubernetes: string): [string, string][] {
+  const [major, minor] = majorAndMinor(kubernetes);
+  const places = ["pkg/chartutil", "pkg/lint/rules"];
+  return [
+    ["helm.sh/helm/v3/internal/version.version", version],
+    ...places.flatMap((place): [string, string][] => [
+      [`helm.sh/helm/v3/${place}.k8sVersionMajor`, major],
+      [`helm.sh/helm/v3/${place}.k8sVersionMinor`, minor],
+    ]),
+  ];
+}
+
+function majorAndMinor(version: string): [major: string, minor: string] {
+  const [major = "", minor = ""] = version.slice(1).split(".");
+  return [major, minor];
 }
