@@ -22,6 +22,7 @@ const tasks = {
   sim: (args) => [[node(["--no-warnings", "test/simulation/main.ts", ...args])]],
   proof: (args) => [[node(["--no-warnings", "test/proof/main.ts", ...args])]],
   cluster: (args) => [[node(["--no-warnings", "test/cluster/main.ts", ...args])]],
+  generate: (args) => [[node(["--no-warnings", "scripts/crd/main.ts", ...args])]],
   check: () => [[node(["scripts/stages.mjs", "checks"])]],
   test: (args) => [[args.length > 0 ? jest(args) : node(["scripts/stages.mjs"])]],
 };

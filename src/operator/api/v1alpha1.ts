@@ -10,7 +10,11 @@ export const apiVersion = "lockstep.dev/v1alpha1";
 export const kind = "FTVirtualMachine";
 export const plural = "ftvirtualmachines";
 
-/** A fault-tolerant virtual machine: a primary and a backup on two nodes execute the same guest. */
+/**
+ * A fault-tolerant virtual machine: a primary and a backup on two nodes execute the same guest.
+ * @rule self.metadata.name.matches('^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$')
+ * @message metadata.name must be at most 40 lower-case letters, digits and "-", begin with a letter and end with a letter or digit: pods and Services are called after it
+ */
 export interface FTVirtualMachine {
   readonly apiVersion: typeof apiVersion;
   readonly kind: typeof kind;
@@ -45,19 +49,21 @@ export interface FTVirtualMachineSpec {
    * Memory of the guest: an even number of MiB from 16Mi to 1Gi. A change takes effect when the
    * machine is next started.
    * @default "128Mi"
-   * @pattern ^([1-9][0-9]*)(Mi|Gi)$
    * @maxLength 8
-   * @rule quantity(self).compareTo(quantity("16Mi")) >= 0 && quantity(self).compareTo(quantity("1Gi")) <= 0
+   * @rule self.matches('^[1-9][0-9]*(Mi|Gi)$')
+   * @message memory must be a whole number of Mi or Gi, such as 128Mi
+   * @rule !isQuantity(self) || quantity(self).compareTo(quantity('16Mi')) >= 0 && quantity(self).compareTo(quantity('1Gi')) <= 0
    * @message memory must be from 16Mi to 1Gi
-   * @rule quantity(self).asInteger() % 2097152 == 0
-   * @message memory must be an even number of MiB
+   * @rule !self.matches('^[1-9][0-9]*(Mi|Gi)$') || quantity(self).asInteger() % 2097152 == 0
+   * @message memory must be an even number of MiB: add or take away 1Mi
    */
   readonly memory: string;
   /**
    * What is booted. A change takes effect when the machine is next started.
-   * @default {}
+   * @default {"guest": "default"}
+   * @mapType atomic
    * @rule has(self.kernel) != has(self.guest)
-   * @message boot takes either guest or kernel
+   * @message boot takes either guest or kernel: give one of them and take the other away (a guest that was filled in, with guest: null)
    */
   readonly boot: BootSpec;
   /** @default {} */
@@ -78,13 +84,8 @@ export interface BootSpec {
 
 /** A Linux kernel of the user's, read from a volume that both nodes can mount. */
 export interface KernelSpec {
-  /**
-   * Any volume source of a pod that restricted Pod Security allows: image, configMap, secret,
-   * persistentVolumeClaim, csi, ephemeral, projected. It is mounted read-only in both runners, so a claim
-   * must be ReadOnlyMany or ReadWriteMany.
-   * @preserveUnknownFields
-   */
-  readonly volume: Readonly<Record<string, unknown>>;
+  /** Where the files are: one volume source, as in a pod. It is mounted read-only in both runners. */
+  readonly volume: VolumeSource;
   /**
    * Path of the kernel (bzImage) in the volume.
    * @minLength 1
@@ -109,7 +110,43 @@ export interface KernelSpec {
   readonly commandLine: string;
 }
 
-/** The guest's network card and what of it is reachable from outside. */
+/**
+ * A volume source, as in a pod: one of those that restricted Pod Security allows.
+ * @rule [has(self.configMap), has(self.csi), has(self.ephemeral), has(self.image), has(self.persistentVolumeClaim), has(self.projected), has(self.secret)].filter(given, given).size() == 1
+ * @message volume takes exactly one of configMap, csi, ephemeral, image, persistentVolumeClaim, projected and secret
+ */
+export type VolumeSource = {
+  /** @preserveUnknownFields */
+  readonly configMap?: Readonly<Record<string, unknown>>;
+  /** @preserveUnknownFields */
+  readonly csi?: Readonly<Record<string, unknown>>;
+  /** @preserveUnknownFields */
+  readonly ephemeral?: Readonly<Record<string, unknown>>;
+  /**
+   * An OCI image.
+   * @preserveUnknownFields
+   */
+  readonly image?: Readonly<Record<string, unknown>>;
+  /**
+   * Both nodes mount it, so the claim must be ReadOnlyMany or ReadWriteMany.
+   * @preserveUnknownFields
+   */
+  readonly persistentVolumeClaim?: Readonly<Record<string, unknown>>;
+  /** @preserveUnknownFields */
+  readonly projected?: Readonly<Record<string, unknown>>;
+  /** @preserveUnknownFields */
+  readonly secret?: Readonly<Record<string, unknown>>;
+};
+
+/**
+ * The guest's network card and what of it is reachable from outside.
+ * @rule self.enabled || size(self.ports) == 0
+ * @message ports can only be published with network.enabled: true; take them away
+ * @rule self.enabled || !has(self.readiness)
+ * @message readiness can only be found out with network.enabled: true; take it away
+ * @rule self.serviceType != 'ClusterIP' || self.ports.all(p, !has(p.nodePort))
+ * @message a nodePort needs serviceType: NodePort or LoadBalancer; set it, or take the nodePort away
+ */
 export interface NetworkSpec {
   /**
    * false: the guest has no network, and there is no gateway.
@@ -130,17 +167,25 @@ export interface NetworkSpec {
    * @maxItems 32
    * @listType map
    * @listMapKeys name
+   * @rule self.all(p, self.exists_one(q, q.port == p.port && q.protocol == p.protocol))
+   * @message two of the ports have the same port and protocol; give each a port of its own
+   * @rule self.all(p, self.exists_one(q, q.guestPort == p.guestPort && q.protocol == p.protocol))
+   * @message two of the ports have the same guestPort and protocol; publish it once
+   * @rule self.all(p, !has(p.nodePort) || self.exists_one(q, has(q.nodePort) && q.nodePort == p.nodePort && q.protocol == p.protocol))
+   * @message two of the ports have the same nodePort and protocol; give each a nodePort of its own
    */
   readonly ports: readonly PublishedPortSpec[];
   /** When the guest counts as ready for clients; without it, as soon as it runs. */
   readonly readiness?: ReadinessSpec;
 }
 
+/** A port of the guest that clients reach. */
 export interface PublishedPortSpec {
   /**
-   * @minLength 1
+   * What the port is called in the Service.
    * @maxLength 15
-   * @pattern ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$
+   * @rule self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')
+   * @message a port's name must be lower-case letters, digits and "-", with a letter or digit at both ends, such as http
    */
   readonly name: string;
   /**
@@ -157,7 +202,10 @@ export interface PublishedPortSpec {
    * @maximum 65535
    */
   readonly guestPort: number;
-  /** @default "TCP" */
+  /**
+   * What travels through it.
+   * @default "TCP"
+   */
   readonly protocol: "TCP" | "UDP";
   /**
    * Port of every node, where serviceType is NodePort or LoadBalancer; left out, the cluster picks one.
@@ -168,6 +216,7 @@ export interface PublishedPortSpec {
   readonly nodePort?: number;
 }
 
+/** How it is found out whether the guest is ready. */
 export interface ReadinessSpec {
   /**
    * The guest is ready when a program of it accepts connections on this TCP port.
@@ -228,11 +277,16 @@ export interface PlacementSpec {
   /**
    * The halves never share a value of this label of nodes.
    * @default "kubernetes.io/hostname"
-   * @minLength 1
    * @maxLength 317
+   * @rule self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$')
+   * @message topologyKey must be the key of a label of nodes, such as topology.kubernetes.io/zone
    */
   readonly topologyKey: string;
-  /** @default {} */
+  /**
+   * Labels that a node must have.
+   * @default {}
+   * @maxProperties 32
+   */
   readonly nodeSelector: Readonly<Record<string, string>>;
   /**
    * As in a pod.
@@ -246,17 +300,30 @@ export interface PlacementSpec {
    */
   readonly nodeAffinity?: Readonly<Record<string, unknown>>;
   /**
-   * @minLength 1
+   * PriorityClass of the runners.
    * @maxLength 253
+   * @rule self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')
+   * @message priorityClassName must be the name of a PriorityClass; take it away to have none
    */
   readonly priorityClassName?: string;
   /** Of each runner; left out: what the memory of the guest calls for. */
   readonly resources?: ResourcesSpec;
 }
 
+/**
+ * A taint of nodes that does not keep a runner away.
+ * @rule has(self.key) && self.key != "" || has(self.operator) && self.operator == "Exists"
+ * @message a toleration without key tolerates all taints and needs operator: Exists; name a key, or set the operator
+ * @rule !has(self.value) || self.value == "" || !has(self.operator) || self.operator == "Equal"
+ * @message a toleration's value is compared only with operator: Equal; take the value away, or set the operator
+ * @rule !has(self.tolerationSeconds) || has(self.effect) && self.effect == "NoExecute"
+ * @message tolerationSeconds needs effect: NoExecute; take it away, or set the effect
+ */
 export interface Toleration {
+  /** @maxLength 317 */
   readonly key?: string;
   readonly operator?: "Exists" | "Equal";
+  /** @maxLength 63 */
   readonly value?: string;
   readonly effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
   /** @asType integer */
@@ -265,9 +332,15 @@ export interface Toleration {
 
 /** Quantities by the resource's name, as in a container. */
 export interface ResourcesSpec {
-  /** @intOrString */
+  /**
+   * @intOrString
+   * @maxProperties 16
+   */
   readonly requests?: Readonly<Record<string, string>>;
-  /** @intOrString */
+  /**
+   * @intOrString
+   * @maxProperties 16
+   */
   readonly limits?: Readonly<Record<string, string>>;
 }
 
@@ -278,6 +351,7 @@ export type Phase =
   | "Running"
   | "Synchronizing"
   | "Unprotected"
+  | "Unreachable"
   | "Stopping"
   | "Stopped"
   | "Lost"
@@ -285,7 +359,7 @@ export type Phase =
   | "Failed"
   | "Terminating";
 
-/** What the operator has seen. */
+/** What the operator has seen. Nobody else writes it. */
 export interface FTVirtualMachineStatus {
   /**
    * The generation of the spec that this status is about.
@@ -388,11 +462,28 @@ export interface RunnerEnd {
   /** @format date-time */
   readonly time: string;
   readonly pod: string;
+  /**
+   * The boot that it belonged to.
+   * @asType integer
+   */
+  readonly life: number;
   readonly reason: RunnerEndReason;
+  /**
+   * The last that it said.
+   * @maxLength 1024
+   */
+  readonly message: string;
 }
 
-/** Why a runner ended; the first three count against it. */
-export type RunnerEndReason = "Diverged" | "Crashed" | "Refused" | "Trapped" | "Left" | "NodeLost";
+/** Why a runner ended. Left and NodeLost do not count against it. */
+export type RunnerEndReason =
+  | "Diverged"
+  | "Crashed"
+  | "Refused"
+  | "Trapped"
+  | "Unbootable"
+  | "Left"
+  | "NodeLost";
 
 export interface Condition {
   /** @maxLength 316 */
