@@ -1,6 +1,7 @@
 /** What a plan asks of the shell. Each is safe to repeat: the next observation may be an old one. */
-import type { FTVirtualMachineStatus } from "../api/v1alpha1.ts";
+
 import type { Reason } from "../api/reasons.ts";
+import type { FTVirtualMachineStatus } from "../api/v1alpha1.ts";
 import type { ObjectKind } from "./observation.ts";
 
 /** A Kubernetes object as it is sent; its shape is checked by the API server. */

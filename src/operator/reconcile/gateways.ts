@@ -9,7 +9,7 @@
 import type { RunningSpec } from "../api/v1alpha1.ts";
 import { gatewayPod, gatewayTemplateHash } from "../specs/gateway-pod.ts";
 import type { Draft } from "./draft.ts";
-import type { ObservedPod, Observation } from "./observation.ts";
+import type { Observation, ObservedPod } from "./observation.ts";
 import { isNodeReady, isOver, type PairSight } from "./sight.ts";
 
 /** With two nodes the gateway waits this long to learn where the backup is, and sits beside it. */
@@ -18,6 +18,7 @@ const placementWaitMs = 15_000;
 export interface GatewayWanted {
   /** Null: the machine is off, or has no network. */
   readonly running: RunningSpec | null;
+  readonly mayMake: boolean;
   readonly nextNumber: number;
 }
 
@@ -25,7 +26,7 @@ export interface GatewayWanted {
 export function planGateway(
   o: Observation,
   sight: PairSight,
-  { running, nextNumber }: GatewayWanted,
+  { running, mayMake, nextNumber }: GatewayWanted,
   draft: Draft,
 ): number {
   const keep = running === null ? null : gatewayToKeep(o, sight, running);
@@ -38,7 +39,7 @@ export function planGateway(
     }
   }
   const isGoing = sight.gateways.some((pod) => pod !== keep && isNodeReady(pod, o.nodes));
-  if (running === null || keep !== null || isGoing) return nextNumber;
+  if (running === null || keep !== null || isGoing || !mayMake) return nextNumber;
   if (waitsForBackup(o, sight, draft)) return nextNumber;
   const { vm, settings } = o;
   const avoidNodes = [...o.nodes.values()].filter((node) => !node.ready).map((node) => node.name);
@@ -57,11 +58,7 @@ export function hasOldGateway(o: Observation, sight: PairSight, life: number): b
   return sight.gateways.some((pod) => pod.life !== life && isNodeReady(pod, o.nodes));
 }
 
-function gatewayToKeep(
-  o: Observation,
-  sight: PairSight,
-  running: RunningSpec,
-): ObservedPod | null {
+function gatewayToKeep(o: Observation, sight: PairSight, running: RunningSpec): ObservedPod | null {
   const hash = gatewayTemplateHash(o.vm, running);
   const fits = (pod: ObservedPod) =>
     pod.life === running.life &&

@@ -17,7 +17,7 @@ import { assert } from "../../shared/assert.ts";
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import { annotations } from "../api/names.ts";
 import type { FTVirtualMachine, RunnerEndReason, RunningSpec } from "../api/v1alpha1.ts";
-import type { ObservedPod, Observation, OperatorSettings } from "./observation.ts";
+import type { Observation, ObservedPod, OperatorSettings } from "./observation.ts";
 import { isPairGone, type PairSight } from "./sight.ts";
 
 export type Life =
@@ -45,7 +45,9 @@ export function decideLife(o: Observation, record: VmRecord, sight: PairSight): 
   const running = status?.running ?? null;
   const isOff = record.primary === null || isPairGone(sight, record) || isVouchedGone(o.vm, record);
   if (spec.powerState === "Stopped") {
-    return isOff ? { kind: "off", why: "PoweredOff", running: null } : { kind: "stopping", running };
+    return isOff
+      ? { kind: "off", why: "PoweredOff", running: null }
+      : { kind: "stopping", running };
   }
   if (!isOff) return { kind: "on", running: running ?? adopt(o) };
   if (running === null) return begin(o, record);

@@ -3,7 +3,7 @@ import { annotations } from "../api/names.ts";
 import { keySecret } from "../specs/key-secret.ts";
 import { desiredObjects } from "../specs/objects.ts";
 import type { Draft } from "./draft.ts";
-import { objectKey, type Observation } from "./observation.ts";
+import { type Observation, objectKey } from "./observation.ts";
 
 export type ObjectsOutlook =
   | { readonly kind: "complete" }
@@ -33,7 +33,11 @@ export function planObjects(o: Observation, draft: Draft): ObjectsOutlook {
       draft.act({ kind: "apply", objectKind, object });
     }
   }
-  removeUnwanted(o, new Set(wanted.map((w) => objectKey(w.objectKind, w.object.metadata.name))), draft);
+  removeUnwanted(
+    o,
+    new Set(wanted.map((w) => objectKey(w.objectKind, w.object.metadata.name))),
+    draft,
+  );
   return { kind: draft.actions.length === before ? "complete" : "making" };
 }
 

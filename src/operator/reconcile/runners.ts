@@ -6,8 +6,8 @@
  * The proof that a process is gone is worth more than a tidy list of pods: a pod that the record may still
  * name keeps its object (by the finalizer) until its process is proven gone or has lost for good.
  */
+import { annotations, labels } from "../api/names.ts";
 import type { RunningSpec } from "../api/v1alpha1.ts";
-import { labels, annotations } from "../api/names.ts";
 import { runnerPod } from "../specs/runner-pod.ts";
 import type { Draft } from "./draft.ts";
 import { badEnds, divergedTooOften, pauseMs } from "./ends.ts";
@@ -20,6 +20,8 @@ const candidateTimeoutMs = 120_000;
 export interface RunnersWanted {
   readonly count: 0 | 1 | 2;
   readonly running: RunningSpec | null;
+  /** False: nothing is made in this pass. */
+  readonly mayMake: boolean;
   /** The epoch at which a first or a new life may begin; null: the machine lives. */
   readonly beginsAt: number | null;
   /** Number of the next pod. */
@@ -45,7 +47,9 @@ export function planRunners(
   const candidates = dropStale(o, sight.candidates, wanted, draft);
   const missing = wanted.count - standing(sight) - candidates.length;
   if (missing < 0) removeSurplus(o, sight, candidates, -missing, draft);
-  return missing > 0 ? create(o, sight, wanted, missing, draft) : wanted.nextNumber;
+  return missing > 0 && wanted.mayMake
+    ? create(o, sight, wanted, missing, draft)
+    : wanted.nextNumber;
 }
 
 /** Named runners that stay: one that is being deleted will hand over or is given up. */
@@ -70,12 +74,7 @@ function label(o: Observation, { pod, named, gone }: RunnerSight, draft: Draft):
 }
 
 /** What has ended or has lost goes; its end must be in the status first. */
-function clearAway(
-  o: Observation,
-  seen: RunnerSight,
-  wanted: RunnersWanted,
-  draft: Draft,
-): void {
+function clearAway(o: Observation, seen: RunnerSight, wanted: RunnersWanted, draft: Draft): void {
   const { pod, named, gone, superseded } = seen;
   if (named !== null) return;
   const isNoted = (o.vm.status?.recentEnds ?? []).some((end) => end.pod === pod.name);

@@ -7,7 +7,7 @@
  */
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import { podOfNonce } from "../api/names.ts";
-import type { ObservedNode, ObservedPod, Observation } from "./observation.ts";
+import type { Observation, ObservedNode, ObservedPod } from "./observation.ts";
 
 export interface RunnerSight {
   readonly pod: ObservedPod;
@@ -116,4 +116,10 @@ export function works(seen: RunnerSight | null): boolean {
   const { report, ready } = seen.pod;
   if (report === null) return ready;
   return report.role === "backup" || (report.role === "primary" && report.live);
+}
+
+/** The state of the guest is on its way to a new backup. */
+export function isTransferring({ primary, candidates }: PairSight): boolean {
+  const joins = candidates.some(({ pod }) => pod.report?.role === "joining");
+  return joins || (primary?.pod.report?.transfers.running ?? false);
 }

@@ -1,0 +1,139 @@
+/**
+ * What the operator does about one machine: a pure function from what it sees to actions, status and
+ * events. It never decides who is primary: the record does. It makes what is missing, clears away what is
+ * proven gone, and tells the user why.
+ *
+ * Every pass looks at the whole, and every action may be repeated: nothing is remembered but what is in
+ * the status, and what must not be forgotten (that the record was made, what a life was started with, why
+ * runners ended) is written there before anything is done that leans on it.
+ */
+import type { VmRecord } from "../../shared/protocol/record.ts";
+import { machineFinalizer, objectNames } from "../api/names.ts";
+import type { FTVirtualMachineStatus, RunningSpec } from "../api/v1alpha1.ts";
+import type { Plan } from "./actions.ts";
+import { noteChanges } from "./changes.ts";
+import { planDeletion } from "./deletion.ts";
+import { Draft } from "./draft.ts";
+import { noteEnds } from "./ends.ts";
+import { hasOldGateway, planGateway } from "./gateways.ts";
+import { decideLife, type Life, stable } from "./life.ts";
+import { planObjects } from "./objects.ts";
+import { type Observation, objectKey } from "./observation.ts";
+import { planPowerOff } from "./power-off.ts";
+import { planRunners } from "./runners.ts";
+import { type PairSight, seePair } from "./sight.ts";
+import type { Situation } from "./situation.ts";
+import { statusOf } from "./status.ts";
+import { brokenStatus, preparingStatus } from "./without-record.ts";
+
+export function plan(o: Observation): Plan {
+  const draft = new Draft();
+  const status = decide(o, draft);
+  noteChanges(o.vm.status ?? {}, status, draft);
+  const { actions, events, againInMs } = draft;
+  return { actions, status, events, againInMs };
+}
+
+function decide(o: Observation, draft: Draft): FTVirtualMachineStatus {
+  const { metadata, status } = o.vm;
+  if (metadata.deletionTimestamp !== undefined) return planDeletion(o, draft);
+  if (!metadata.finalizers?.includes(machineFinalizer)) draft.act({ kind: "addFinalizer" });
+  const objects = planObjects(o, draft);
+  if (objects.kind === "taken") return brokenStatus(o, "NameTaken", objects.message);
+  const { record } = o;
+  if (record.kind === "unusable") return brokenStatus(o, "RecordLost", record.message);
+  if (record.kind === "absent") {
+    if (status?.record !== undefined) return brokenStatus(o, "RecordLost", recordLostMessage(o));
+    draft.act({ kind: "createRecord" });
+    return preparingStatus(o);
+  }
+  if (record.record.vm !== metadata.uid) {
+    const message = `Lease ${objectNames(metadata.name).record} is the record of another machine (${record.record.vm})`;
+    return brokenStatus(o, "NameTaken", message);
+  }
+  // The mark that there is a record is written before the first runner is made.
+  if (status?.record === undefined) {
+    return { ...preparingStatus(o), record: { uid: record.uid } };
+  }
+  if (status.record.uid !== record.uid) {
+    return brokenStatus(o, "RecordLost", recordLostMessage(o));
+  }
+  return decideRunning(o, record.record, objects, draft);
+}
+
+function recordLostMessage(o: Observation): string {
+  const { record } = objectNames(o.vm.metadata.name);
+  return `Lease ${record}, the record of who is primary, was deleted or made anew by somebody else; nothing can be started safely without it. Make another FTVirtualMachine`;
+}
+
+function decideRunning(
+  o: Observation,
+  record: VmRecord,
+  objects: Situation["objects"],
+  draft: Draft,
+): FTVirtualMachineStatus {
+  const known = o.vm.status?.running?.life ?? 0;
+  const life = decideLife(o, record, seePair(o, record, known));
+  const sight = seePair(o, record, life.running?.life ?? known);
+  const before = draft.actions.length;
+  if (life.kind === "stopping") planPowerOff(sight, draft);
+  planPods(o, sight, life, draft);
+  const isActing = draft.actions.length > before;
+  const ends = noteEnds(o.vm.status?.recentEnds ?? [], sight.runners, o.nowMs);
+  return statusOf(o, { record, sight, life, objects, ends, isActing });
+}
+
+function planPods(o: Observation, sight: PairSight, life: Life, draft: Draft): void {
+  const running = runningToServe(life);
+  const mayMake = running !== null && life.kind !== "stopping" && mayMakePods(o, running);
+  const numbers = [o.vm.status?.lastPod ?? 0, ...o.pods.map((pod) => pod.number)];
+  const network = o.vm.spec.network.enabled ? running : null;
+  const next = Math.max(...numbers) + 1;
+  const afterGateway = planGateway(
+    o,
+    sight,
+    { running: network, mayMake, nextNumber: next },
+    draft,
+  );
+  const begins = life.kind === "starting";
+  planRunners(
+    o,
+    sight,
+    {
+      count: runnersWanted(o, life),
+      running,
+      mayMake: mayMake && !(begins && hasOldGateway(o, sight, life.running.life)),
+      beginsAt: begins ? life.running.fromEpoch : null,
+      nextNumber: afterGateway,
+      gatewayIp: gatewayIpOf(o),
+    },
+    draft,
+  );
+}
+
+function runnersWanted(o: Observation, life: Life): 0 | 1 | 2 {
+  if (life.kind === "off" || life.kind === "stopping") return 0;
+  return o.vm.spec.faultTolerance.enabled ? 2 : 1;
+}
+
+/** A machine that is being switched off keeps its gateway to the end. */
+function runningToServe(life: Life): RunningSpec | null {
+  return life.kind === "off" ? null : life.running;
+}
+
+/** What a pod is made from must be in the status first, and the objects it needs must be there. */
+function mayMakePods(o: Observation, running: RunningSpec): boolean {
+  const noted = o.vm.status?.running;
+  if (noted === undefined || stable(noted) !== stable(running)) return false;
+  const { key, runner } = objectNames(o.vm.metadata.name);
+  const needed = [objectKey("Secret", key), objectKey("ServiceAccount", runner)];
+  if (!needed.every((name) => o.objects.has(name))) return false;
+  return !o.vm.spec.network.enabled || gatewayIpOf(o) !== null;
+}
+
+/** Runners are told the Service's address, not its name: no DNS stands on the path of a failover. */
+function gatewayIpOf(o: Observation): string | null {
+  if (!o.vm.spec.network.enabled) return null;
+  const { gatewayService } = objectNames(o.vm.metadata.name);
+  return o.objects.get(objectKey("Service", gatewayService))?.clusterIp ?? null;
+}
