@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { cpu } from "./cpu.ts";
 import { failover } from "./failover.ts";
 import { log } from "./log.ts";
+import { memory } from "./memory.ts";
 import { network } from "./network.ts";
 import type { BenchOptions } from "./options.ts";
 import { removeFiles } from "./pinned-pair.ts";
@@ -19,6 +20,7 @@ const benches: Record<string, (options: BenchOptions) => Promise<readonly Row[]>
   cpu,
   failover,
   log,
+  memory,
   network,
   sim,
   "test-cluster": testCluster,

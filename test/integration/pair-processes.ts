@@ -13,6 +13,7 @@ import { createKeyFile } from "../../src/platform/key-file.ts";
 import type { VmRecord } from "../../src/shared/protocol/record.ts";
 import type { RunnerRole, RunnerStatus } from "../../src/shared/protocol/status.ts";
 import { ArbiterClient } from "../../src/storage-arbiter/record/arbiter-client.ts";
+import type { GuestChoice } from "../../src/vm-runner/host/guest-files.ts";
 import { freePort } from "./pair-ports.ts";
 
 const host = "127.0.0.1";
@@ -171,8 +172,14 @@ export interface Place {
   peer: number;
 }
 
+function guestFlags(guest: GuestChoice): string[] {
+  if (typeof guest === "string") return ["--guest", guest];
+  const { kernel, initrd, commandLine } = guest;
+  return ["--kernel", kernel, "--initrd", initrd, "--command-line", commandLine];
+}
+
 export interface RunnerChanges {
-  readonly guest?: string;
+  readonly guest?: GuestChoice;
   readonly memory?: string;
   readonly vm?: string;
   readonly key?: string;
@@ -184,7 +191,7 @@ export interface RunnerChanges {
 }
 
 export interface PairOptions {
-  readonly guest?: string;
+  readonly guest?: GuestChoice;
   readonly memoryMiB?: number;
   readonly withRecord?: boolean;
 }
@@ -197,12 +204,17 @@ export class PairProcesses {
   readonly places: readonly [Place, Place];
   readonly #arbiterPort: number;
   readonly #client: ArbiterClient;
-  readonly #guest: string;
+  readonly #guest: GuestChoice;
   readonly #memoryMiB: number;
   readonly #processes: TestProcess[] = [];
   #arbiter: TestProcess | null = null;
 
-  private constructor(folder: string, ports: readonly number[], guest: string, memoryMiB: number) {
+  private constructor(
+    folder: string,
+    ports: readonly number[],
+    guest: GuestChoice,
+    memoryMiB: number,
+  ) {
     // SAFETY: `create` asks for exactly five ports.
     const [a, aHttp, b, bHttp, arbiter] = ports as [number, number, number, number, number];
     this.folder = folder;
@@ -254,7 +266,6 @@ export class PairProcesses {
   startRunner(place: Place, changes: RunnerChanges = {}): TestRunner {
     const flags = {
       vm: this.vm,
-      guest: this.#guest,
       memory: String(this.#memoryMiB),
       listen: `${host}:${place.port}`,
       peer: `${host}:${place.peer}`,
@@ -262,10 +273,11 @@ export class PairProcesses {
       key: this.keyFile,
       http: `${host}:${place.http}`,
     };
-    const { env, more = [], ...changed } = changes;
+    const { env, more = [], guest = this.#guest, ...changed } = changes;
     const args = Object.entries({ ...flags, ...changed }).flatMap(([k, v]) => [`--${k}`, v]);
     const name = `runner ${place.name}`;
-    const own = this.#start(name, ["runner", ...args, "--exit-with-parent", ...more], env);
+    const all = ["runner", ...args, ...guestFlags(guest), "--exit-with-parent", ...more];
+    const own = this.#start(name, all, env);
     return new TestRunner(own, place);
   }
 

@@ -47,6 +47,26 @@ const unusable: readonly [string, RunnerChanges, RegExp][] = [
     { guest: "/nowhere" },
     /no guest at \/nowhere: ENOENT.*guest\.json/,
   ],
+  [
+    "a kernel and a guest",
+    { more: ["--kernel", "/boot/vmlinuz"] },
+    /option '--kernel <file>' cannot be used with option '--guest <guest>'/,
+  ],
+  [
+    "an initrd without its kernel",
+    { more: ["--initrd", "/boot/initrd.img"] },
+    /--initrd "\/boot\/initrd\.img" makes no guest; give --kernel and --initrd together/,
+  ],
+  [
+    "a kernel that is not there",
+    { guest: { kernel: "/nowhere/vmlinuz", initrd: "/dev/null", commandLine: "quiet" } },
+    /boot\.kernel cannot be read: ENOENT.*\/nowhere\/vmlinuz.*give a readable file/,
+  ],
+  [
+    "a kernel that is none",
+    { guest: { kernel: "/etc/passwd", initrd: "/dev/null", commandLine: "quiet" } },
+    /boot\.kernel is not a Linux kernel for x86 \(bzImage\); give the file/,
+  ],
   ["a key file that is not there", { key: "/nowhere/key" }, /cannot read key file \/nowhere\/key/],
 ];
 
