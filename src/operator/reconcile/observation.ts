@@ -41,6 +41,8 @@ export interface OperatorSettings {
   /** Labels of the pods that may read the runners' status and give orders: the operator's own. */
   readonly operatorNamespace: string;
   readonly operatorLabels: Readonly<Record<string, string>>;
+  /** Ports behind the API server's Service, as network policies see them; usually 443 and 6443. */
+  readonly apiServerPorts: readonly number[];
 }
 
 export type ObservedRecord =
