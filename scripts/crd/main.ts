@@ -50,6 +50,7 @@ function readTypes(): TypesSchema {
     topRef: false,
     sortProps: false,
     skipTypeCheck: true,
+    expose: "all",
     fullDescription: true,
   });
   return JSON.parse(JSON.stringify(generator.createSchema("FTVirtualMachine")));
