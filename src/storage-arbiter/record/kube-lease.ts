@@ -44,28 +44,36 @@ export type AddressOf = (nonce: Nonce) => string | null;
 export function recordOfLease(lease: Lease): LeaseRecord {
   const annotations = lease.metadata.annotations ?? {};
   const vm = annotations[leaseAnnotations.vm] ?? "";
-  const epoch = lease.spec?.leaseTransitions ?? 0;
-  const primary = lease.spec?.holderIdentity || null;
-  const backup = annotations[leaseAnnotations.backup] || null;
   const takeovers = annotations[leaseAnnotations.takeovers] ?? "";
-  const unusable = (what: string): LeaseRecord => ({
-    kind: "unusable",
-    message: `Lease ${lease.metadata.namespace}/${lease.metadata.name} is no record: ${what}`,
-  });
-  if (!vmIdPattern.test(vm)) return unusable(`annotation ${leaseAnnotations.vm} is "${vm}"`);
-  if (!Number.isSafeInteger(epoch) || epoch < 0) return unusable(`its epoch is ${epoch}`);
-  if (!/^(0|[1-9]\d{0,14})$/.test(takeovers)) {
-    return unusable(`annotation ${leaseAnnotations.takeovers} is "${takeovers}"`);
-  }
-  for (const nonce of [primary, backup]) {
-    if (nonce !== null && !noncePattern.test(nonce)) return unusable(`it names "${nonce}"`);
-  }
-  if (primary === null && backup !== null) return unusable("it names a backup and no primary");
-  if (primary !== null && primary === backup) return unusable("both halves are the same runner");
-  return {
-    kind: "record",
-    record: { vm, epoch, primary, backup, takeovers: Number(takeovers) },
+  const record: VmRecord = {
+    vm,
+    epoch: lease.spec?.leaseTransitions ?? 0,
+    primary: lease.spec?.holderIdentity || null,
+    backup: annotations[leaseAnnotations.backup] || null,
+    takeovers: Number(takeovers),
   };
+  const problem = wordsProblem(vm, takeovers) ?? rolesProblem(record);
+  if (problem === null) return { kind: "record", record };
+  const { namespace, name } = lease.metadata;
+  return { kind: "unusable", message: `Lease ${namespace}/${name} is no record: ${problem}` };
+}
+
+/** Null: the annotations can be read. */
+function wordsProblem(vm: string, takeovers: string): string | null {
+  if (!vmIdPattern.test(vm)) return `annotation ${leaseAnnotations.vm} is "${vm}"`;
+  if (/^(0|[1-9]\d{0,14})$/.test(takeovers)) return null;
+  return `annotation ${leaseAnnotations.takeovers} is "${takeovers}"`;
+}
+
+/** Null: such a record can be. */
+function rolesProblem({ epoch, primary, backup }: VmRecord): string | null {
+  if (!Number.isSafeInteger(epoch) || epoch < 0) return `its epoch is ${epoch}`;
+  for (const nonce of [primary, backup]) {
+    if (nonce !== null && !noncePattern.test(nonce)) return `it names "${nonce}"`;
+  }
+  if (primary === null && backup !== null) return "it names a backup and no primary";
+  if (primary !== null && primary === backup) return "both halves are the same runner";
+  return null;
 }
 
 /**
