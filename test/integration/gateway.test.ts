@@ -166,7 +166,7 @@ describeWithNetwork(`the gateway${unlessSkipped}`, () => {
       await client.untilAnswered("two", "a", rig);
       expect(a.closed).toBe(false);
       const metrics = await (await rig.get("/metrics")).text();
-      expect(metrics).toContain('lockstep_gateway_events_total{kind="gvproxy_restart"} 1');
+      expect(metrics).toContain("lockstep_gateway_gvproxy_restarts_total 1");
     },
     timeoutMs,
   );

@@ -218,7 +218,7 @@ async function candidateOfMine() {
 
 /** What no primary says, in what it says after a hello. */
 async function garbageOfPrimary(): Promise<((stranger: Stranger) => void)[][]> {
-  const welcome: ChannelMessage = { kind: "welcome", nonce: primary.nonce, next: 5 };
+  const welcome: ChannelMessage = { kind: "welcome", nonce: primary.nonce, life: 1, next: 5 };
   const begin = (memoryBytes: number): ChannelMessage => {
     return { kind: "snapshotBegin", id: 1, index: 5, memoryBytes, devices: randomBytes(64) };
   };
@@ -242,20 +242,18 @@ async function garbageOfPrimary(): Promise<((stranger: Stranger) => void)[][]> {
 
 const metricNames = [
   "epoch",
-  "takeovers",
-  "step",
-  "virtual_time_seconds",
-  "log_bytes",
-  "log_entries",
-  "lag_entries",
-  "lag_seconds",
-  "cpu_limit",
-  "divergences",
-  "bad_messages",
+  "takeovers_total",
+  "steps_total",
+  "virtual_time_seconds_total",
+  "log_bytes_total",
+  "log_entries_total",
+  "lag_target_seconds",
+  "divergences_total",
+  "bad_messages_total",
   "output_hold_seconds_bucket",
   "acknowledgement_seconds_bucket",
   "state_transfer_seconds_bucket",
-  "state_transfer_pause_seconds",
+  "state_transfer_pause_seconds_bucket",
   "state_transfer_bytes_total",
 ];
 const quantiles = {

@@ -15,7 +15,8 @@ export interface GatewayHttpOptions extends GatewayParts {
 }
 
 export function createGatewayHttp(options: GatewayHttpOptions): Server {
-  const { meter } = options;
+  const { meter, vm } = options;
+  meter.identify(vm);
   const app = express();
   app.disable("x-powered-by");
   app.get("/healthz", (_request, response) => void response.send("ok\n"));

@@ -23,6 +23,7 @@ export interface RunnerHttpOptions {
 /** Resolves when it serves; rejects with the system's error when the address cannot be had. */
 export function startRunnerHttp(options: RunnerHttpOptions): Promise<Server> {
   const { listen, state, meter, onPowerOff } = options;
+  meter.identify(state().config.vm, options.name);
   const app = express();
   app.disable("x-powered-by");
   app.get("/healthz", (_request, response) => void response.send("ok\n"));

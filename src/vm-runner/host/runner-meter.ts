@@ -3,20 +3,23 @@
  * are counted in the record, since a counter in here dies with the process.
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { addProcessMetrics } from "../../platform/metrics.ts";
+import { productVersion } from "../../platform/version.ts";
 import type { PairReport, PairState } from "../failover/pair-types.ts";
-import { lagMsOf } from "../failover/primary-follower.ts";
 import type { ChannelMessage } from "../logging-channel/messages.ts";
 import type { NetworkCounters } from "../network/network-service.ts";
 import type { ExecutorEvent, RunnerOutput } from "../replay/executor-protocol.ts";
 import type { StepIndex } from "../replay/log-entry.ts";
 import { RecentValues } from "./recent-values.ts";
-import { roleOf, runnerRoles } from "./runner-role.ts";
+import { addRunnerReadings } from "./runner-readings.ts";
 
 const holdBucketsSeconds = [
   0.000_05, 0.000_1, 0.000_2, 0.000_3, 0.000_5, 0.000_75, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01,
-  0.02, 0.05, 0.1, 0.5,
+  0.02, 0.05, 0.1, 0.5, 1, 2, 5,
 ];
-const transferBucketsSeconds = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60];
+const goLiveBucketsSeconds = [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30];
+const transferBucketsSeconds = [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120];
+const pauseBucketsSeconds = [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5];
 /** Batches sent and not acknowledged whose time is remembered. */
 const sentMax = 4_096;
 
@@ -28,77 +31,106 @@ const holdKinds: Readonly<Record<RunnerOutput["kind"], string>> = {
   ingressAccepted: "acceptance",
 };
 
+/** How a guest came to run here: a first life, a planned hand-over, or a take-over. */
+const goLiveCauses = ["start", "handover", "takeover"] as const;
+
 export class RunnerMeter {
   readonly registry = new Registry();
   readonly holdMs = new RecentValues();
   readonly frameHoldMs = new RecentValues();
   readonly lagMs = new RecentValues();
   readonly transfers = { finished: 0, failed: 0, pauseMs: 0, ms: 0, bytes: 0 };
+  readonly log = { sentBytes: 0, sentEntries: 0, receivedBytes: 0, receivedEntries: 0 };
+  step: StepIndex = -1;
+  timeUs = 0;
+  divergences = 0;
+  badMessages = 0;
   /** When the guest last came to live here, and after how long; null: it never did. */
   goLive: { readonly reason: string; readonly afterMs: number; readonly atMs: number } | null =
     null;
-  step: StepIndex = -1;
-  timeUs = 0;
-  logBytes = 0;
-  logEntries = 0;
-  divergences = 0;
-  badMessages = 0;
+  /** Other halves that were lost, or suspected to be. */
+  suspicions = 0;
+  /** Candidates that cannot execute the same guest in lockstep. */
+  refusals = 0;
   /** The guest's frames that were not even held: more were than the bound allows. */
   heldFramesDropped = 0;
   #sent: { readonly last: StepIndex; readonly atMs: number }[] = [];
   #transferBytes = 0;
+  readonly #info: Gauge;
   readonly #hold: Histogram;
   readonly #roundTrip: Histogram;
+  readonly #goLiveSeconds: Histogram;
   readonly #transferSeconds: Histogram;
-  readonly #transferPause: Gauge;
+  readonly #transferPause: Histogram;
   readonly #transferBytesTotal: Counter;
 
   constructor(state: () => PairState, network: () => NetworkCounters) {
-    const registers = [this.registry];
+    const { registry } = this;
+    const named = (name: string, help: string) => ({
+      ...{ name: `lockstep_${name}`, help, registers: [registry] },
+    });
+    this.#info = new Gauge({
+      ...named("runner_info", "1; version of this runner, and the id and the name of its VM"),
+      labelNames: ["version", "vm_id", "vm_name"],
+    });
     this.#hold = new Histogram({
-      name: "lockstep_output_hold_seconds",
-      help: "How long an output was held by the Output Rule",
+      ...named("output_hold_seconds", "How long an output was held by the Output Rule"),
       labelNames: ["kind"],
       buckets: holdBucketsSeconds,
-      registers,
     });
     for (const kind of Object.values(holdKinds)) this.#hold.zero({ kind });
     this.#roundTrip = new Histogram({
-      name: "lockstep_acknowledgement_seconds",
-      help: "From sending a batch of log entries to its acknowledgement",
+      ...named("acknowledgement_seconds", "From sending log entries to their acknowledgement"),
       buckets: holdBucketsSeconds,
-      registers,
     });
+    this.#goLiveSeconds = new Histogram({
+      ...named("go_live_seconds", "From the decision that the guest is to run here until it does"),
+      labelNames: ["cause"],
+      buckets: goLiveBucketsSeconds,
+    });
+    for (const cause of goLiveCauses) this.#goLiveSeconds.zero({ cause });
     this.#transferSeconds = new Histogram({
-      name: "lockstep_state_transfer_seconds",
-      help: "From the request of a candidate until it executed the log",
+      ...named("state_transfer_seconds", "From a candidate's request until it executed the log"),
       buckets: transferBucketsSeconds,
-      registers,
     });
-    this.#transferPause = new Gauge({
-      name: "lockstep_state_transfer_pause_seconds",
-      help: "How long the guest stood still at the last snapshot",
-      registers,
+    this.#transferPause = new Histogram({
+      ...named("state_transfer_pause_seconds", "How long the guest stood still at a snapshot"),
+      buckets: pauseBucketsSeconds,
     });
-    this.#transferBytesTotal = new Counter({
-      name: "lockstep_state_transfer_bytes_total",
-      help: "Compressed bytes of snapshots sent",
-      registers,
-    });
-    this.#gauges(state);
-    this.#networkGauges(network);
+    this.#transferBytesTotal = new Counter(
+      named("state_transfer_bytes_total", "Compressed bytes of snapshots sent"),
+    );
+    addRunnerReadings(this, state, network);
+    addProcessMetrics(registry);
+  }
+
+  /** Once it is known who this runner is. `name`: of the VM, as its user calls it. */
+  identify(vm: string, name: string): void {
+    this.#info.set({ version: productVersion(), vm_id: vm, vm_name: name }, 1);
+  }
+
+  /** Sent and received: a runner does mostly one of the two. */
+  get logBytes(): number {
+    return this.log.sentBytes + this.log.receivedBytes;
+  }
+
+  get logEntries(): number {
+    return this.log.sentEntries + this.log.receivedEntries;
   }
 
   onSent(message: ChannelMessage, bytes: number): void {
     if (message.kind !== "batch") return;
-    this.#countLog(message.batch.count, bytes);
-    if (message.batch.count === 0 || this.#sent.length >= sentMax) return;
-    const last = message.batch.first + message.batch.count - 1;
-    this.#sent.push({ last, atMs: performance.now() });
+    const { first, count } = message.batch;
+    this.log.sentBytes += bytes;
+    this.log.sentEntries += count;
+    if (count === 0 || this.#sent.length >= sentMax) return;
+    this.#sent.push({ last: first + count - 1, atMs: performance.now() });
   }
 
   onReceived(message: ChannelMessage): void {
-    if (message.kind === "batch") this.#countLog(message.batch.count, message.batch.bytes.length);
+    if (message.kind !== "batch") return;
+    this.log.receivedBytes += message.batch.bytes.length;
+    this.log.receivedEntries += message.batch.count;
   }
 
   onChunkSent(bytes: number): void {
@@ -135,6 +167,7 @@ export class RunnerMeter {
         return;
       case "live":
         this.goLive = { reason: report.reason, afterMs: report.afterMs, atMs: performance.now() };
+        this.#goLiveSeconds.observe({ cause: causeOf(report.reason) }, report.afterMs / 1000);
         return;
       case "lag":
         this.lagMs.add(report.ms);
@@ -150,7 +183,7 @@ export class RunnerMeter {
         return;
       case "snapshotTaken":
         this.transfers.pauseMs = report.pauseMs;
-        this.#transferPause.set(report.pauseMs / 1000);
+        this.#transferPause.observe(report.pauseMs / 1000);
         return;
       case "transferFinished":
         this.transfers.finished++;
@@ -161,17 +194,19 @@ export class RunnerMeter {
       case "transferFailed":
         this.transfers.failed++;
         return;
+      case "suspected":
+        this.suspicions++;
+        return;
+      case "followerRefused":
+        this.refusals++;
+        return;
       case "followerLost":
+        this.suspicions++;
         if (report.reason.startsWith("diverged")) this.divergences++;
         this.#sent = [];
         return;
       default:
     }
-  }
-
-  #countLog(entries: number, bytes: number): void {
-    this.logBytes += bytes;
-    this.logEntries += entries;
   }
 
   #onAcknowledged(through: StepIndex): void {
@@ -181,74 +216,10 @@ export class RunnerMeter {
       this.#sent.shift();
     }
   }
+}
 
-  /** Read when they are scraped: what the state says anyway is not kept twice. */
-  #gauges(state: () => PairState): void {
-    const record = () => state().view.known;
-    const follower = () => {
-      const { role } = state();
-      return role.kind === "primary" && role.follower !== null
-        ? { role, mine: role.follower }
-        : null;
-    };
-    const gauge = (name: string, help: string, value: () => number) =>
-      new Gauge({
-        name: `lockstep_${name}`,
-        help,
-        registers: [this.registry],
-        collect() {
-          this.set(value());
-        },
-      });
-    gauge("epoch", "Epoch of the record", () => record()?.epoch ?? 0);
-    gauge("takeovers", "Take-overs since the VM was made", () => record()?.takeovers ?? 0);
-    gauge("step", "Last step recorded or executed", () => this.step);
-    gauge("virtual_time_seconds", "The guest's clock", () => this.timeUs / 1e6);
-    gauge("log_bytes", "Bytes of log sent or received", () => this.logBytes);
-    gauge("log_entries", "Log entries sent or received", () => this.logEntries);
-    gauge("divergences", "Divergences seen by this process", () => this.divergences);
-    gauge("bad_messages", "Connections dropped for what they sent", () => this.badMessages);
-    gauge("cpu_limit", "Share of time in which steps may run", () => {
-      const { role } = state();
-      return role.kind === "primary" ? role.cpuLimit : 1;
-    });
-    gauge("lag_entries", "Entries that the backup has yet to execute", () => {
-      const paired = follower();
-      return paired === null ? 0 : paired.role.log.next - 1 - paired.mine.executed;
-    });
-    gauge("lag_seconds", "Guest time by which the backup is behind", () => {
-      const paired = follower();
-      return paired === null ? 0 : lagMsOf(paired.role, paired.mine) / 1000;
-    });
-    new Gauge({
-      name: "lockstep_role",
-      help: "1 for the role that this runner has",
-      labelNames: ["role"],
-      registers: [this.registry],
-      collect() {
-        for (const role of runnerRoles) this.set({ role }, roleOf(state()) === role ? 1 : 0);
-      },
-    });
-  }
-
-  #networkGauges(network: () => NetworkCounters): void {
-    const gauge = (name: string, help: string, value: (counters: NetworkCounters) => number) =>
-      new Gauge({
-        name: `lockstep_network_${name}`,
-        help,
-        registers: [this.registry],
-        collect() {
-          this.set(value(network()));
-        },
-      });
-    gauge("attached", "1 if the gateway lets this runner's frames in", (n) => Number(n.attached));
-    gauge("ingress_frames", "Frames that came for the guest", (n) => n.ingressFrames);
-    gauge("ingress_bytes", "Bytes of frames that came for the guest", (n) => n.ingressBytes);
-    gauge("ingress_dropped", "Frames for the guest beyond the bound", (n) => n.ingressDropped);
-    gauge("egress_frames", "The guest's frames sent to the gateway", (n) => n.egressFrames);
-    gauge("egress_bytes", "Bytes of the guest's frames sent", (n) => n.egressBytes);
-    gauge("egress_dropped", "The guest's frames beyond a bound", (n) => {
-      return n.egressDropped + this.heldFramesDropped;
-    });
-  }
+/** Whoever takes over says what became of the primary; the two other ways have one word each. */
+function causeOf(reason: string): (typeof goLiveCauses)[number] {
+  if (reason === "started") return "start";
+  return reason === "handed over" ? "handover" : "takeover";
 }
