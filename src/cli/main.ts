@@ -7,6 +7,7 @@ import { consoleCommand } from "./console.ts";
 import { demoCommand } from "./demo.ts";
 import { gatewayCommand } from "./gateway.ts";
 import { killCommand } from "./kill.ts";
+import { prepareCommand } from "./prepare.ts";
 import { recordCommand } from "./record.ts";
 import { replayCommand } from "./replay.ts";
 import { runnerCommand } from "./runner.ts";
@@ -22,6 +23,7 @@ const program = new Command("lockstep")
   .addCommand(killCommand())
   .addCommand(consoleCommand())
   .addCommand(stopCommand())
+  .addCommand(prepareCommand())
   .addCommand(recordCommand())
   .addCommand(replayCommand())
   .addCommand(runnerCommand())

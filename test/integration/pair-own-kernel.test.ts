@@ -1,6 +1,8 @@
-/** A Linux of the user's own, given by its files: switched on, not begun from a kept boot. */
+/** Guests that are switched on, and do not begin from a kept boot: the user's own, or with none kept. */
+import { mkdir, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, expect, jest, test } from "@jest/globals";
+import { cacheDirectory } from "../../src/platform/cache-directory.ts";
 import { run } from "../cluster/run-program.ts";
 import { ConsoleJudge } from "./pair-console.ts";
 import { PairProcesses } from "./pair-processes.ts";
@@ -38,4 +40,18 @@ test("a user's own kernel boots in a pair, and its boot survives the primary's d
   expect(console.shown).toContain(`\n${guest.commandLine}\r\n`);
   expect(console.problems).toEqual([]);
   expect(await pair.record()).toMatchObject({ primary: backup.nonce, takeovers: 1 });
+});
+
+test("the default guest boots as it runs where its boot can be kept nowhere", async () => {
+  pair = await PairProcesses.create({ guest: "default", memoryMiB: 128 });
+  console = new ConsoleJudge(pair);
+  const cache = path.join(pair.folder, "cache");
+  await mkdir(cache);
+  await symlink(path.join(cacheDirectory(), "guest"), path.join(cache, "guest"));
+  // Nothing can be made below a file, whoever tries.
+  await writeFile(path.join(cache, "boot"), "");
+  const runner = pair.startRunner(pair.places[0], { env: { LOCKSTEP_CACHE: cache } });
+  await pair.untilAlone(runner);
+  await console.untilShown(/GUEST-UP/);
+  expect(runner.process.stderr).toContain(`no boot of this guest is kept in ${cache}/boot`);
 });

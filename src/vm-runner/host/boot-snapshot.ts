@@ -3,13 +3,11 @@
  * So one boot is kept, and every VM starts from there with its own seed, MAC and clock in entry 0.
  * An image brings the boot of its guest; whichever computer booted it, all can go on from there.
  */
-import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { Worker } from "node:worker_threads";
-import { assert } from "../../shared/assert.ts";
+import { cacheDirectory, canKeepIn } from "../../platform/cache-directory.ts";
 import type { MachineImages } from "../machine/images.ts";
 import { BootSnapshotFileError, checkBootSnapshot } from "./boot-snapshot-file.ts";
-import { bootSnapshotPlaces } from "./boot-snapshot-places.ts";
 import type { BootMessage, BootWorkerData } from "./boot-worker.ts";
 import type { MachineFingerprint } from "./fingerprint.ts";
 
@@ -34,34 +32,23 @@ export class BootError extends Error {
 }
 
 /**
- * The snapshot of this guest, made first where there is none that is whole.
+ * The snapshot of this guest, made first where there is none that is whole. Null: there is none, and
+ * none can be kept, as in a container whose file system is read-only; a boot that serves one VM alone
+ * is better done by that VM.
  * @throws BootError
  */
-export async function bootSnapshot(options: BootSnapshotOptions): Promise<BootSnapshot> {
-  const name = `${options.fingerprint.stateHash}.snapshot`;
-  const files = (await bootSnapshotPlaces()).map((place) => path.join(place, name));
-  for (const file of files) {
-    const found = await check(file);
-    if (found !== null) return found;
+export async function bootSnapshot(options: BootSnapshotOptions): Promise<BootSnapshot | null> {
+  const directory = path.join(cacheDirectory(), "boot");
+  const file = path.join(directory, `${options.fingerprint.stateHash}.snapshot`);
+  const found = await check(file);
+  if (found !== null) return found;
+  if (!(await canKeepIn(directory))) {
+    options.onProgress(`no boot of this guest is kept in ${directory}, so it boots as it runs`);
+    return null;
   }
-  const file = files.at(-1);
-  assert(file !== undefined, "there is no place for boot snapshots");
-  await makeDirectory(path.dirname(file));
   options.onProgress("booting the guest for the first time; later starts take a second");
   await boot(file, options);
   return await read(file);
-}
-
-async function makeDirectory(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new BootError(
-      `the guest's boot cannot be kept: ${reason}; set LOCKSTEP_CACHE to a directory that you own`,
-      { cause: error },
-    );
-  }
 }
 
 /** Null for one that is not there or is damaged: it is made again. */

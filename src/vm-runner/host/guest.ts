@@ -60,17 +60,16 @@ export async function resolveFirstLife(
   machine: ResolvedMachine,
   onProgress: (text: string) => void,
 ): Promise<ResolvedGuest> {
-  if (!machine.sharedBoot) {
-    return { ...machine, origin: { kind: "powerOn" }, bootSha256: null };
-  }
   const compile = async () => machine.compiled;
-  const { file, sha256 } = await bootSnapshot({ ...machine, compile, onProgress });
+  const kept = machine.sharedBoot ? await bootSnapshot({ ...machine, compile, onProgress }) : null;
+  if (kept === null) return { ...machine, origin: { kind: "powerOn" }, bootSha256: null };
+  const { file, sha256 } = kept;
   return { ...machine, origin: { kind: "bootSnapshot", file }, bootSha256: sha256 };
 }
 
 /**
  * Makes sure that runners find the guest ready, for a process that does not run it itself. Gives the
- * file of the kept boot; null for a guest that boots in each VM anew.
+ * file of the kept boot; null where each VM boots anew.
  * @throws GuestError, MachineSpecError, BootError
  */
 export async function makeGuestReady(
@@ -80,6 +79,6 @@ export async function makeGuestReady(
 ): Promise<string | null> {
   const machine = await describeMachine(guest, memoryMiB);
   if (!machine.sharedBoot) return null;
-  const { file } = await bootSnapshot({ ...machine, compile: compileV86, onProgress });
-  return file;
+  const kept = await bootSnapshot({ ...machine, compile: compileV86, onProgress });
+  return kept?.file ?? null;
 }
