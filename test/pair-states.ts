@@ -40,7 +40,7 @@ export function stateOf(role: Role, known: VmRecord | null): PairState {
     ...{ vm: "vm-1", nonce: me, fingerprint: { version: "1" }, restartEpoch: null },
     ...{ bounds: pairBounds, timings: pairTimings },
   };
-  return { ...initialState(config, nowMs), view: { known, unsettled: [] }, role };
+  return { ...initialState(config, nowMs), view: { known, unsettled: [] }, life: 1, role };
 }
 
 /** Standing, connected on link 1, has received and executed entry 9. */

@@ -70,7 +70,7 @@ async function run(flags: Flags): Promise<number> {
   if (flags.exitWithParent) exitWithParent();
   const { memory: memoryMiB, key: keyFile, gateway = null, ...rest } = flags;
   const guest = chooseGuest(flags);
-  const runner = await start({ ...rest, guest, memoryMiB, keyFile, gateway });
+  const runner = await start({ ...rest, guest, memoryMiB, keyFile, gateway, restartEpoch: null });
   process.on("SIGTERM", () => runner.terminate());
   // The terminal's Ctrl-C is for whoever started the pair.
   process.on("SIGINT", () => {});

@@ -2,17 +2,16 @@
  * One half of a pair: builds the shell around the core and runs it until the record or the user
  * ends it. Whatever ends the runner is mapped to a documented exit code.
  */
-import { randomBytes } from "node:crypto";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
 import { createLogger, type Logger } from "../platform/logging.ts";
 import { WriteTurn } from "../platform/write-turn.ts";
-import type { Nonce } from "../shared/protocol/record.ts";
-import { ArbiterClient } from "../storage-arbiter/record/arbiter-client.ts";
+import type { Epoch, Nonce } from "../shared/protocol/record.ts";
 import { ConsoleService } from "./console/console-service.ts";
 import { pairBounds } from "./failover/pair-bounds.ts";
-import { pairTimings } from "./failover/pair-timings.ts";
+import type { PairTimings } from "./failover/pair-timings.ts";
 import type { ExitReason, Link, PairInput, PairState } from "./failover/pair-types.ts";
+import { startControl } from "./host/control-server.ts";
 import { type ResolvedMachine, resolveFirstLife, resolveMachine } from "./host/guest.ts";
 import type { GuestChoice } from "./host/guest-files.ts";
 import { Runner } from "./host/runner.ts";
@@ -25,6 +24,7 @@ import { serveReader } from "./wire/console-reader.ts";
 import { type Address, Endpoint } from "./wire/endpoint.ts";
 import { GatewayLink } from "./wire/gateway-link.ts";
 import { startHeartbeats } from "./wire/heartbeats.ts";
+import { openRecord, type RecordAccess, type RecordWay } from "./wire/record-access.ts";
 
 export interface RunnerOptions {
   readonly vm: string;
@@ -32,12 +32,18 @@ export interface RunnerOptions {
   readonly guest: GuestChoice;
   readonly memoryMiB: number;
   readonly listen: Address;
-  readonly peer: Address;
-  readonly arbiter: Address;
+  readonly record: RecordWay;
   readonly keyFile: string;
   readonly http: Address;
+  /** Where orders are taken; null: at `http`. */
+  readonly control: Address | null;
   /** Null: the guest has no network. */
   readonly gateway: Address | null;
+  readonly timings: PairTimings;
+  /** The operator's word about the record at this epoch (PairConfig); null: nobody said so. */
+  readonly restartEpoch: Epoch | null;
+  /** The operator permits to begin the VM's life anew at this epoch of the record; null: it does not. */
+  readonly restartEpoch: number | null;
 }
 
 /** The runner cannot start, because somebody else listens where it should. */
@@ -63,39 +69,36 @@ const exitCodeOf: Readonly<Record<ExitReason, number>> = {
   refused: exitCodes.refused,
 };
 
-/** @throws AddressInUseError, KeyFileError, GuestError, MachineSpecError, BootError */
+/** @throws AddressInUseError, KeyFileError, InClusterError, GuestError, MachineSpecError, BootError */
 export async function startRunner(options: RunnerOptions): Promise<RunningRunner> {
   const key = readKeyFile(options.keyFile);
-  // A nonce names a process, not a place: whoever starts again is somebody else.
-  const nonce = randomBytes(8).toString("hex");
+  const { vm, guest: name, memoryMiB, restartEpoch } = options;
+  const access = openRecord(options.record, { vm, key, port: options.listen.port });
+  const { nonce } = access;
   const logger = createLogger(`runner ${nonce}`);
-  const { guest, memoryMiB } = options;
-  const machine = await resolveMachine(guest, memoryMiB);
-  const arbiter = new ArbiterClient({ ...options.arbiter, vm: options.vm, key });
+  const machine = await resolveMachine(name, memoryMiB);
   const firstLife = async () => {
     const { origin } = await resolveFirstLife(machine, (text) => logger.info(text));
     return origin;
   };
   // Whoever may be the first to run this VM makes sure beforehand that it can; whoever joins a
   // pair that lives needs no boot, and its redundancy should not wait for one.
-  const found = await arbiter.read();
-  const joins = found.kind === "read" && found.record !== null && found.record.epoch > 0;
-  if (!joins) await firstLife();
+  const found = await access.record.read();
+  const epoch = found.kind === "read" ? (found.record?.epoch ?? 0) : 0;
+  if (epoch === 0 || epoch === restartEpoch) await firstLife();
   const ending = new Ending(logger);
-  const given = { options, key, nonce, logger, machine, arbiter, firstLife, ending };
-  const runner = await assemble(given);
+  const runner = await assemble({ options, key, logger, machine, access, firstLife, ending });
   runner.start();
-  logger.info({ vm: options.vm, name: options.name, guest }, "runner started");
+  logger.info({ vm, name: options.name, guest: name }, "runner started");
   return { nonce, terminate: () => runner.feed({ kind: "terminate" }), ended: ending.ended };
 }
 
 interface Ingredients {
   readonly options: RunnerOptions;
   readonly key: Uint8Array;
-  readonly nonce: Nonce;
   readonly logger: Logger;
   readonly machine: ResolvedMachine;
-  readonly arbiter: ArbiterClient;
+  readonly access: RecordAccess;
   readonly firstLife: () => Promise<MachineOrigin>;
   readonly ending: Ending;
 }
@@ -103,7 +106,7 @@ interface Ingredients {
 /** Wires core, sockets and machine; everything listens when it resolves. */
 async function assemble(ingredients: Ingredients): Promise<Runner> {
   const { options, key, nonce, logger, machine, arbiter, firstLife, ending } = ingredients;
-  const { vm, listen, peer, name, http, gateway: address } = options;
+  const { vm, listen, peer, name, http, gateway: address, restartEpoch } = options;
   const state = (): PairState => runner.state;
   const feed = (input: PairInput): void => runner.feed(input);
   const network = new NetworkService({
@@ -122,7 +125,8 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
     onInput: (input) => feed({ kind: "guestInput", input }),
   });
   const endpoint = new Endpoint({
-    ...{ vm, key, listen, peer, turn, onBadPeer },
+    ...{ vm, key, listen, dialFrom, timeoutMs: timings.failureTimeoutMs, turn, onBadPeer },
+    onPeer: (peer, host) => peers.heard(peer, host),
     ...channelEvents(feed, meter, logger),
     onConsole: (socket) => serveReader(socket, consoleService, onBadPeer),
   });
@@ -130,8 +134,11 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
   const heartbeats = await serving(
     listen,
     startHeartbeats({
-      ...{ vm, nonce, key, listen, peer },
-      onHeartbeat: (heard) => feed({ kind: "heartbeat", nonce: heard }),
+      ...{ vm, nonce, key, listen, intervalMs: timings.heartbeatIntervalMs },
+      onHeartbeat: (heard, host) => {
+        peers.heard(heard, host);
+        feed({ kind: "heartbeat", nonce: heard });
+      },
       onFailure: (error) => ending.fail(error),
     }),
   );
@@ -143,29 +150,51 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
   const { images, compiled, fingerprint } = machine;
   const runner = new Runner({
     config: {
-      ...{ vm, nonce, fingerprint: fingerprint.parts, restartEpoch: null },
+      ...{ vm, nonce, fingerprint: fingerprint.parts, restartEpoch },
       ...{ bounds: pairBounds, timings: pairTimings },
     },
-    ...{ arbiter, logger, endpoint, heartbeats, meter, firstLife, console: consoleService },
+    ...{ record, peers, logger, endpoint, heartbeats, meter, firstLife, console: consoleService },
     ...{ network, gateway, turn },
     startVmThread: (origin, onEvents) => startVmThread({ images, compiled, origin, onEvents }),
     onExit: (reason, message) => ending.end(reason, message),
     onFailure: (error) => ending.fail(error),
   });
   const onPowerOff = () => feed({ kind: "powerOff" });
-  const server = await serving(
-    http,
-    startRunnerHttp({ listen: http, name, state, meter, network: counters, onPowerOff }),
-  );
+  const told = { state, onPowerOff, network: counters, meter };
+  const servers = await serveRequests(options, key, logger, told);
   ending.close = async () => {
     endpoint.close();
     consoleService.close();
     gateway?.close();
-    server.close();
-    server.closeAllConnections();
+    record.close();
+    for (const server of servers) {
+      server.close();
+      server.closeAllConnections();
+    }
     await Promise.all([runner.stop(), heartbeats.stop()]);
   };
   return runner;
+}
+
+interface Told extends PowerSwitch {
+  readonly network: () => NetworkCounters;
+  readonly meter: RunnerMeter;
+}
+
+/** What is asked over HTTP, and the orders: on a port of their own where there is one. */
+async function serveRequests(
+  { vm, name, http, control }: RunnerOptions,
+  key: Uint8Array,
+  logger: Logger,
+  { state, onPowerOff, network, meter }: Told,
+): Promise<readonly (http.Server | https.Server)[]> {
+  const told = { listen: http, name, state, meter, network };
+  if (control === null) {
+    return [await serving(http, startRunnerHttp({ ...told, onPowerOff }))];
+  }
+  const orders = startControl({ listen: control, vm, key, state, onPowerOff, logger });
+  const reading = startRunnerHttp({ ...told, onPowerOff: null });
+  return [await serving(http, reading), await serving(control, orders)];
 }
 
 function channelEvents(feed: (input: PairInput) => void, meter: RunnerMeter, logger: Logger) {

@@ -79,7 +79,7 @@ function say(id: TryId, message: ConsoleMessage): void {
 
 function attach(id: TryId, position = 0): void {
   session.opened(id, shell.nowMs);
-  say(id, { kind: "attached", position });
+  say(id, { kind: "attached", life: 1, position });
 }
 
 function output(id: TryId, position: number, printed: string): void {
@@ -112,7 +112,7 @@ test("output is shown once, at whatever byte the pieces of the stream are cut", 
   pass(0);
   session.opened(1, shell.nowMs);
   const stream = [
-    { kind: "attached", position: 0 },
+    { kind: "attached", life: 1, position: 0 },
     { kind: "output", position: 0, bytes: bytes("abc") },
     { kind: "output", position: 1, bytes: bytes("bcde") },
     { kind: "output", position: 2, bytes: bytes("cd") },
@@ -274,7 +274,7 @@ test("a closed session lets go of everything and does nothing more", () => {
 test("after a runner was hung up on, the rest of what it said does not count", () => {
   pass(0);
   session.opened(1, shell.nowMs);
-  const pieces = [{ kind: "notPrimary" }, { kind: "attached", position: 0 }] as const;
+  const pieces = [{ kind: "notPrimary" }, { kind: "attached", life: 1, position: 0 }] as const;
   const both = pieces.flatMap((message) => [...frame(encodeConsoleMessage(message))]);
   session.received(1, Uint8Array.from(both), shell.nowMs);
   expect(session.connected).toBe(false);

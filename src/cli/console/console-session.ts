@@ -15,6 +15,7 @@ import {
   decodeConsoleMessage,
   encodeConsoleMessage,
 } from "../../shared/protocol/console.ts";
+import type { Epoch } from "../../shared/protocol/record.ts";
 import { EndpointSearch } from "./endpoint-search.ts";
 import { OutputPosition } from "./output-position.ts";
 import { PendingInput } from "./pending-input.ts";
@@ -47,6 +48,11 @@ export interface SessionEvents {
   readonly onOutput: (bytes: Uint8Array, position: number) => void;
   /** The runners no longer have this many bytes that were printed while nobody was connected. */
   readonly onMissed?: ((bytes: number) => void) | undefined;
+  /**
+   * The guest was booted anew, and its output begins again. What was typed and not accepted is
+   * dropped: nobody knows whether the guest that is no more has taken it.
+   */
+  readonly onRestarted?: ((life: Epoch) => void) | undefined;
   readonly onConnected?: ((endpoint: number) => void) | undefined;
   readonly onDisconnected?: (() => void) | undefined;
   /** Everything typed below this position is in the acknowledged log. */
@@ -64,6 +70,8 @@ export interface SessionOptions extends SessionEvents {
   readonly position: number | null;
 }
 
+type Attached = Extract<ConsoleMessage, { readonly kind: "attached" }>;
+
 interface Try {
   readonly id: TryId;
   readonly endpoint: number;
@@ -79,6 +87,8 @@ export class ConsoleSession {
   readonly #search: EndpointSearch;
   readonly #tries = new Map<TryId, Try>();
   #attached: Try | null = null;
+  /** Of the guest; null: no runner has told it yet. */
+  #life: Epoch | null = null;
   #nextId: TryId = 1;
   /** How far input was accepted when that was last looked at and all was well, and when that was. */
   #progress = { position: 0, atMs: 0 };
@@ -140,8 +150,7 @@ export class ConsoleSession {
     const attempt = this.#tries.get(id);
     if (attempt === undefined) return;
     attempt.heardMs = nowMs;
-    const { writer } = this.#options;
-    this.#send(attempt, { kind: "attach", writer, position: this.#output.next });
+    this.#attach(attempt);
   }
 
   /** A piece of what a runner says, of any size. */
@@ -187,7 +196,7 @@ export class ConsoleSession {
   #onMessage(attempt: Try, message: ConsoleMessage, nowMs: number): void {
     switch (message.kind) {
       case "attached":
-        this.#onAttached(attempt, message.position);
+        this.#onAttached(attempt, message, nowMs);
         break;
       case "output":
         if (attempt === this.#attached) this.#onOutput(message.position, message.bytes);
@@ -204,8 +213,13 @@ export class ConsoleSession {
     }
   }
 
-  #onAttached(attempt: Try, position: number): void {
+  #onAttached(attempt: Try, { life, position }: Attached, nowMs: number): void {
     if (attempt === this.#attached) return;
+    if (this.#life !== null && life !== this.#life) {
+      this.#onOtherLife(attempt, life, nowMs);
+      return;
+    }
+    this.#life = life;
     this.#attached = attempt;
     this.#unheardResends = 0;
     for (const { id } of [...this.#tries.values()]) {
@@ -218,6 +232,29 @@ export class ConsoleSession {
     this.#input.resendFromAccepted();
     this.#options.onConnected?.(attempt.endpoint);
     this.#sendInput();
+  }
+
+  /** The guest was booted anew: its console, and what is typed on it, begin again. */
+  #onOtherLife(attempt: Try, life: Epoch, nowMs: number): void {
+    if (this.#life !== null && life < this.#life) {
+      this.#hangUp(attempt, nowMs);
+      return;
+    }
+    this.#life = life;
+    this.#output.restart();
+    const hadRoom = this.#input.hasRoom;
+    this.#input.forget();
+    this.#progress = { position: 0, atMs: nowMs };
+    if (this.#attached !== null) this.#hangUp(this.#attached, nowMs);
+    this.#options.onRestarted?.(life);
+    if (!hadRoom) this.#options.onRoom?.();
+    // What comes from the position of the earlier life is passed over.
+    this.#attach(attempt);
+  }
+
+  #attach(attempt: Try): void {
+    const { writer } = this.#options;
+    this.#send(attempt, { kind: "attach", writer, position: this.#output.next });
   }
 
   #onOutput(position: number, bytes: Uint8Array): void {

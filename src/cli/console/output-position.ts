@@ -30,6 +30,11 @@ export class OutputPosition {
     return { fresh: { position: position + known, bytes: bytes.subarray(known) }, missed };
   }
 
+  /** Another guest prints, from its first byte on. */
+  restart(): void {
+    this.#next = 0;
+  }
+
   /** Output goes on at `position`; gives the bytes that are missed by that. */
   skipTo(position: number): number {
     if (this.#next === null || position <= this.#next) return 0;

@@ -73,6 +73,13 @@ export class PendingInput {
     this.#sent = Math.max(this.#sent, position);
   }
 
+  /** The guest that was typed to is no more: nothing was typed to this one yet. */
+  forget(): void {
+    this.#bytes = new Uint8Array(0);
+    this.#accepted = 0;
+    this.#sent = 0;
+  }
+
   /** On a new connection nothing is under way; nor is what was refused. */
   resendFromAccepted(): void {
     this.#sent = this.#accepted;

@@ -7,18 +7,28 @@
  *   participant R as reader
  *   participant P as runner
  *   R->>P: attach (writer, position of the next byte wanted)
- *   P->>R: attached (position of the first byte that comes), or notPrimary
+ *   P->>R: attached (life, position of the first byte that comes), or notPrimary
  *   P->>R: output (position, bytes) …
  *   R->>P: input (position, bytes, and how far it was accepted) …
  *   P->>R: accepted (writer, everything below this position is in the acknowledged log)
  * ```
+ *
+ * A reader whose last life was an earlier one (the guest was booted anew since) begins again: it says
+ * attach from the first byte on, and numbers what it types from 0. Whoever shows an earlier life
+ * than that is left.
  */
 import { ByteReader, BytesError, ByteWriter } from "../bytes.ts";
+import type { Epoch } from "./record.ts";
 
 export type ConsoleMessage =
   /** `position` null: only what is printed from now on, with the history before it. */
   | { readonly kind: "attach"; readonly writer: number; readonly position: number | null }
-  | { readonly kind: "attached"; readonly position: number }
+  | {
+      readonly kind: "attached";
+      /** The epoch at which the guest's present life began: positions are of one life. */
+      readonly life: Epoch;
+      readonly position: number;
+    }
   | { readonly kind: "notPrimary" }
   | { readonly kind: "output"; readonly position: number; readonly bytes: Uint8Array }
   | {
@@ -53,6 +63,7 @@ export function encodeConsoleMessage(message: ConsoleMessage): Uint8Array {
       writer.varint(message.position === null ? 0 : message.position + 1);
       break;
     case "attached":
+      writer.varint(message.life);
       writer.varint(message.position);
       break;
     case "notPrimary":
@@ -92,7 +103,7 @@ function decodeBody(tag: number, reader: ByteReader): ConsoleMessage {
       return { kind: "attach", writer, position: wanted === 0 ? null : wanted - 1 };
     }
     case tags.attached:
-      return { kind: "attached", position: reader.varint() };
+      return { kind: "attached", life: reader.varint(), position: reader.varint() };
     case tags.notPrimary:
       return { kind: "notPrimary" };
     case tags.output:

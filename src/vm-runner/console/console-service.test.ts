@@ -55,18 +55,18 @@ test("a runner that is not the primary shows nothing, takes nothing and says so"
 test("a new primary shows what it remembered, from the position that the reader asks for", () => {
   const { service, connect } = newService();
   service.remember(printed(0, "hello"));
-  service.becomePrimary();
+  service.becomePrimary(1);
   const { connection, say } = connect();
   say({ kind: "attach", writer: 1, position: 3 });
   expect(connection.told).toEqual([
-    { kind: "attached", position: 3 },
+    { kind: "attached", life: 1, position: 3 },
     { kind: "output", position: 3, bytes: bytes("lo") },
   ]);
 });
 
 test("what leaves goes to all who are attached, and an acceptance only to its writer", () => {
   const { service, inputs, connect } = newService();
-  service.becomePrimary();
+  service.becomePrimary(1);
   const [one, two, silent] = [connect(), connect(), connect()];
   one.say({ kind: "attach", writer: 1, position: null });
   two.say({ kind: "attach", writer: 2, position: null });
@@ -77,7 +77,7 @@ test("what leaves goes to all who are attached, and an acceptance only to its wr
   service.release(printed(0, "a"));
   service.release({ kind: "accepted", writer: 1, position: 1 });
   const output = { kind: "output", position: 0, bytes: bytes("a") };
-  const attached = { kind: "attached", position: 0 };
+  const attached = { kind: "attached", life: 1, position: 0 };
   const accepted = { kind: "accepted", writer: 1, position: 1 };
   expect(one.connection.told).toEqual([attached, output, accepted]);
   expect(two.connection.told).toEqual([attached, output]);
@@ -86,7 +86,7 @@ test("what leaves goes to all who are attached, and an acceptance only to its wr
 
 test("a primary that hands over sends its readers to the other half", () => {
   const { service, connect } = newService();
-  service.becomePrimary();
+  service.becomePrimary(1);
   const { connection, say } = connect();
   say({ kind: "attach", writer: 1, position: null });
   service.resign();
@@ -96,7 +96,7 @@ test("a primary that hands over sends its readers to the other half", () => {
 
 test("a reader that does not read, or is one too many, is hung up on", () => {
   const { service, connect } = newService();
-  service.becomePrimary();
+  service.becomePrimary(1);
   const slow = connect();
   slow.say({ kind: "attach", writer: 1, position: null });
   slow.connection.queuedBytes = 5 * 1024 * 1024;
@@ -108,26 +108,26 @@ test("a reader that does not read, or is one too many, is hung up on", () => {
 
 test("a reader that left is told nothing more, and its place is free", () => {
   const { service, connect } = newService();
-  service.becomePrimary();
+  service.becomePrimary(1);
   const { connection, reader, say } = connect();
   say({ kind: "attach", writer: 1, position: null });
   service.leave(reader);
   service.release(printed(0, "a"));
-  expect(connection.told).toEqual([{ kind: "attached", position: 0 }]);
+  expect(connection.told).toEqual([{ kind: "attached", life: 1, position: 0 }]);
 });
 
 test.each<[string, ConsoleMessage]>([
   ["types before it attached", { kind: "input", position: 0, bytes: bytes("a"), accepted: 0 }],
-  ["says what only a runner says", { kind: "attached", position: 0 }],
+  ["says what only a runner says", { kind: "attached", life: 1, position: 0 }],
 ])("a reader that %s breaks the protocol", (_, message) => {
   const { service, connect } = newService();
-  service.becomePrimary();
+  service.becomePrimary(1);
   expect(() => connect().say(message)).toThrow(ConsoleReaderError);
 });
 
 test("what concerns the guest's network is not the console's", () => {
   const { service, connect } = newService();
-  service.becomePrimary();
+  service.becomePrimary(1);
   const { connection, say } = connect();
   say({ kind: "attach", writer: 1, position: null });
   for (const output of [
@@ -137,5 +137,5 @@ test("what concerns the guest's network is not the console's", () => {
     service.remember(output);
     service.release(output);
   }
-  expect(connection.told).toEqual([{ kind: "attached", position: 0 }]);
+  expect(connection.told).toEqual([{ kind: "attached", life: 1, position: 0 }]);
 });

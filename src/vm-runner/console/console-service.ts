@@ -9,6 +9,7 @@ import {
   decodeConsoleMessage,
   encodeConsoleMessage,
 } from "../../shared/protocol/console.ts";
+import type { Epoch } from "../../shared/protocol/record.ts";
 import type { RunnerOutput } from "../replay/executor-protocol.ts";
 import type { ConsoleInput } from "../replay/log-entry.ts";
 import { ConsoleHistory } from "./console-history.ts";
@@ -46,21 +47,22 @@ export class ConsoleService {
   readonly #options: ConsoleServiceOptions;
   readonly #history = new ConsoleHistory();
   readonly #readers = new Set<Reader>();
-  #isPrimary = false;
+  /** Of the guest, whose primary this is; null: this is none. */
+  #life: Epoch | null = null;
 
   constructor(options: ConsoleServiceOptions) {
     this.#options = options;
   }
 
-  /** Named primary: what was remembered may be seen. */
-  becomePrimary(): void {
-    this.#isPrimary = true;
+  /** Named primary in this life of the guest: what was remembered may be seen. */
+  becomePrimary(life: Epoch): void {
+    this.#life = life;
     this.#history.showAll();
   }
 
   /** Handed over: readers go to the other half. */
   resign(): void {
-    this.#isPrimary = false;
+    this.#life = null;
     for (const reader of [...this.#readers]) this.#dismiss(reader);
   }
 
@@ -108,14 +110,15 @@ export class ConsoleService {
   }
 
   #onMessage(reader: Reader, message: ConsoleMessage): void {
-    if (!this.#isPrimary) {
+    const life = this.#life;
+    if (life === null) {
       this.#dismiss(reader);
       return;
     }
     switch (message.kind) {
       case "attach":
         reader.writer = message.writer;
-        this.#replay(reader, message.position);
+        this.#replay(reader, life, message.position);
         return;
       case "input": {
         const { position, bytes, accepted } = message;
@@ -130,9 +133,9 @@ export class ConsoleService {
   }
 
   /** What the reader has missed, in pieces. */
-  #replay(reader: Reader, position: number | null): void {
+  #replay(reader: Reader, life: Epoch, position: number | null): void {
     const missed = this.#history.from(position ?? 0);
-    send(reader, { kind: "attached", position: missed.position });
+    send(reader, { kind: "attached", life, position: missed.position });
     for (let at = 0; at < missed.bytes.length; at += heldConsoleBytesMax) {
       const bytes = missed.bytes.subarray(at, at + heldConsoleBytesMax);
       send(reader, { kind: "output", position: missed.position + at, bytes });

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import {
-  type After,
+  After,
   after,
   executor,
   frames,
@@ -8,6 +8,7 @@ import {
   nowMs,
   peer,
   record,
+  stateOf,
   typed,
 } from "../../../test/pair-states.ts";
 import { failureTimeoutMs } from "../../shared/limits.ts";
@@ -62,6 +63,63 @@ test("a VM that was stopped is not started", () => {
   expect(after(candidate(), null, tick, read(record(7, null))).exit).toBe("stopped");
 });
 
+const gone = record(7, "dead", "dead too");
+
+function permitted(restartEpoch: number | null, known = gone, role = candidate()): After {
+  const state = stateOf(role, null);
+  const config = { ...state.config, restartEpoch };
+  return new After({ ...state, config }).step([tick, read(known)]);
+}
+
+test.each<[string, number | null, ReturnType<typeof record>, Partial<Candidate>, string]>([
+  ["the record at the epoch of its permission", 7, gone, {}, "restart"],
+  ["a VM that was stopped at the epoch of its permission", 7, record(7, null), {}, "restart"],
+  ["no permission", null, gone, {}, "dial"],
+  ["a permission for an earlier epoch", 6, gone, {}, "dial"],
+  ["a permission for a later epoch", 8, gone, {}, "dial"],
+  ["a permission and a log that it has followed since", 7, gone, { brokenOff: 1 }, "dial"],
+  ["a permission for an earlier epoch of a VM that was stopped", 6, record(7, null), {}, "exit"],
+  ["a VM that never started, whatever its permission", 0, record(0, null), {}, "start"],
+])("with %s (%j) a candidate's next act is right", (_, restartEpoch, known, but, act) => {
+  const acted = permitted(restartEpoch, known, candidate(but));
+  const acts = acted.effects.flatMap((effect) => {
+    if (effect.kind === "ask") return [effect.request.kind];
+    return effect.kind === "dial" || effect.kind === "exit" ? [effect.kind] : [];
+  });
+  expect(acts).toEqual([act]);
+});
+
+test("a restart names the epoch of its permission, and the operator's word", () => {
+  expect(permitted(7).of("ask")[0]?.request).toEqual({
+    ...{ kind: "restart", vm: "vm-1", runner: me, epoch: 7, bothProvenGone: true },
+  });
+});
+
+test("nothing lives before the restart is granted, and no answer is asked for again", () => {
+  const waiting = permitted(7)
+    .step([{ kind: "noAnswer" }])
+    .step([tick], nowMs + 100);
+  expect(waiting.asked).toEqual(["restart", "restart"]);
+  expect(waiting.effects.map(({ kind }) => kind)).not.toContain("recordFirstLife");
+  const granted = waiting.step([read(record(8, me))]);
+  expect(granted.role).toMatchObject({ kind: "primary", live: false });
+  expect(granted.state).toMatchObject({ life: 8, view: { unsettled: [] } });
+  expect(granted.of("releaseRemembered")).toEqual([{ kind: "releaseRemembered", life: 8 }]);
+  expect(granted.of("recordFirstLife")).toHaveLength(1);
+});
+
+test("another transition came first: it is an ordinary candidate", () => {
+  const request = { kind: "restart", vm: "vm-1", runner: me, epoch: 7 } as const;
+  const late = permitted(7).step([
+    {
+      ...{ kind: "answer", request: { ...request, bothProvenGone: true } },
+      outcome: { kind: "refused", reason: "stale epoch", record: record(8, "dead too") },
+    },
+  ]);
+  expect(late.exit).toBeNull();
+  expect(late.step([tick], nowMs + 100).asked).toEqual(["restart"]);
+});
+
 test("it dials the primary and says that it has nothing", () => {
   const dialling = after(candidate(), null, tick, read(record(4, peer)), dialled);
   expect(dialling.of("dial")).toHaveLength(1);
@@ -69,9 +127,10 @@ test("it dials the primary and says that it has nothing", () => {
 });
 
 test("welcomed, it follows", () => {
-  const message = { kind: "welcome", nonce: peer, next: 10 } as const;
+  const message = { kind: "welcome", nonce: peer, life: 3, next: 10 } as const;
   const joined = connected({ kind: "message", link: 1, message });
   expect(joined.role).toMatchObject({ kind: "follower", primary: peer, received: -1 });
+  expect(joined.state.life).toBe(3);
 });
 
 test("a dial that fails is tried again after a pause and a new look at the record", () => {
@@ -111,7 +170,7 @@ test("anything but an answer to its hello is a broken protocol", () => {
 });
 
 test("what comes on a connection of the past is not heard", () => {
-  const message = { kind: "welcome", nonce: peer, next: 10 } as const;
+  const message = { kind: "welcome", nonce: peer, life: 3, next: 10 } as const;
   expect(connected({ kind: "message", link: 9, message }).role.kind).toBe("candidate");
   expect(connected({ kind: "linkClosed", link: 9 }).role).toMatchObject({ link: 1 });
 });

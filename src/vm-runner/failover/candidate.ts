@@ -1,6 +1,9 @@
-/** A runner that has executed nothing: it starts the VM, or looks for the primary to follow. */
+/**
+ * A runner that has executed nothing: it starts the VM, begins its life anew where the operator
+ * permits it, or looks for the primary to follow.
+ */
 
-import { unreachable } from "../../shared/assert.ts";
+import { assert, unreachable } from "../../shared/assert.ts";
 import type { ChannelMessage } from "../logging-channel/messages.ts";
 import type { Candidate, Link, PairInput, PairState } from "./pair-types.ts";
 import { becomePrimary, followPrimary, helloOf } from "./roles.ts";
@@ -56,6 +59,11 @@ export function reviewCandidate(state: PairState, role: Candidate, turn: Turn): 
   if (known?.epoch === 0) {
     return turn.ask(state, { kind: "start", vm, runner: nonce, epoch: 0 });
   }
+  if (mayRestart(state, role)) {
+    const { restartEpoch: epoch } = state.config;
+    assert(epoch !== null, "whoever may restart the VM was permitted to, at an epoch");
+    return turn.ask(state, { kind: "restart", vm, runner: nonce, epoch, bothProvenGone: true });
+  }
   if (known !== null && known.primary === null) {
     return turn.stop(state, "stopped", `the VM was stopped at epoch ${known.epoch}`);
   }
@@ -67,9 +75,21 @@ export function reviewCandidate(state: PairState, role: Candidate, turn: Turn): 
   return role.dialling ? state : turn.read(state);
 }
 
+/**
+ * The operator has proof that everybody is gone whom the record names at one epoch; of any other
+ * record it says nothing. Who has followed a primary since knows better than the operator did.
+ */
+function mayRestart({ config, view }: PairState, role: Candidate): boolean {
+  const { restartEpoch, nonce } = config;
+  if (restartEpoch === null || view.known === null || role.brokenOff > 0) return false;
+  return view.known.epoch === restartEpoch && view.known.backup !== nonce;
+}
+
 function dialPrimary(state: PairState, role: Candidate, turn: Turn): PairState {
   const primary = state.view.known?.primary ?? null;
   if (primary === null || primary === state.config.nonce || role.dialling) return state;
+  // Nobody is there: that is why it may restart the VM.
+  if (mayRestart(state, role)) return state;
   turn.effects.push({ kind: "dial" });
   return withRole(state, { ...role, dialling: true });
 }
@@ -83,7 +103,7 @@ function onMessage(
   if (role.link === null) return state;
   switch (message.kind) {
     case "welcome":
-      return followPrimary(state, role, message.nonce, turn);
+      return followPrimary(state, role, message, turn);
     case "refuse":
       return onRefuse(state, role, role.link, message, turn);
     default:

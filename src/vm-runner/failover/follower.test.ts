@@ -142,7 +142,7 @@ test("when the connection breaks one reconnect is tried, from the entry that is 
   );
   expect(back.of("dial")).toHaveLength(1);
   expect(back.of("send")).toMatchObject([{ link: 2, message: { kind: "hello", received: 9 } }]);
-  const welcome = { kind: "welcome", nonce: peer, next: 12 } as const;
+  const welcome = { kind: "welcome", nonce: peer, life: 1, next: 12 } as const;
   const welcomed = back.step([{ kind: "message", link: 2, message: welcome }]);
   expect(welcomed.role).toMatchObject({ watch: { closedMs: null }, dialling: false });
 });
@@ -225,7 +225,7 @@ test("a refusal, or a farewell, means that there is no need to wait for silence"
   for (const message of [
     { kind: "bye", reason: "trapped", message: "" },
     { kind: "refuse", reason: "log gone", message: "" },
-    { kind: "welcome", nonce: "somebody else", next: 0 },
+    { kind: "welcome", nonce: "somebody else", life: 1, next: 0 },
   ] as const) {
     const left = after(follower(), named, says(message), tick);
     expect(left.role).toMatchObject({ suspicion: "connection closed and refused", link: null });

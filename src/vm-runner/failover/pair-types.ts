@@ -44,6 +44,11 @@ export interface PairState {
   readonly readAgainMs: number;
   /** The last tick, to notice that this runner itself stood still. */
   readonly tickMs: number;
+  /**
+   * Which of the VM's lives this runner has a part in: the epoch at which it began. Nothing of one
+   * life (log, console, frames) goes on in another. Null: in none yet.
+   */
+  readonly life: Epoch | null;
   readonly role: Role;
 }
 
@@ -255,8 +260,8 @@ export type PairEffect =
   | { readonly kind: "remember"; readonly output: RunnerOutput }
   /** May be seen outside; held for `heldMs`. */
   | { readonly kind: "release"; readonly output: RunnerOutput; readonly heldMs: number }
-  /** All that was remembered may be seen: this runner is the primary now. */
-  | { readonly kind: "releaseRemembered" }
+  /** All that was remembered may be seen: this runner is the primary of this life now. */
+  | { readonly kind: "releaseRemembered"; readonly life: Epoch }
   /**
    * The guest runs here, in this epoch: the gateway is told, and then the network by `announcement`
    * (null: the guest's card has no address yet).

@@ -25,7 +25,7 @@ test("a primary goes on, whoever does not know its key", () => {
 
 const strange: readonly ChannelMessage[] = [
   { kind: "ack", received: 3, executed: 2, executedUs: 1 },
-  { kind: "welcome", nonce: "she", next: 0 },
+  { kind: "welcome", nonce: "she", life: 1, next: 0 },
   { kind: "batch", batch: { first: 0, count: 1, timeUs: 1, bytes: new Uint8Array(3) } },
   { kind: "bye", reason: "stopping", message: "" },
 ];

@@ -10,7 +10,7 @@
  * ```mermaid
  * stateDiagram-v2
  *   [*] --> candidate
- *   candidate --> primary: start granted
+ *   candidate --> primary: start or restart granted
  *   candidate --> follower: welcome from the primary
  *   follower --> candidate: transfer broken off, nothing executed
  *   follower --> takingOver: primary lost, the record names me backup
@@ -53,6 +53,7 @@ export function initialState(config: PairConfig, nowMs: number): PairState {
     reading: false,
     readAgainMs: nowMs,
     tickMs: nowMs,
+    life: null,
     role: candidateRole(nowMs),
   };
 }

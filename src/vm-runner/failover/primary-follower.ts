@@ -1,5 +1,5 @@
 /** The primary's side of its follower: acceptance, state transfer, acknowledgements, loss. */
-import { unreachable } from "../../shared/assert.ts";
+import { assert, unreachable } from "../../shared/assert.ts";
 import type { Nonce } from "../../shared/protocol/record.ts";
 import { batchesFrom, dropThrough, emptyLog } from "../logging-channel/log-buffer.ts";
 import type { Ack, ChannelMessage, Hello, RefuseReason } from "../logging-channel/messages.ts";
@@ -80,7 +80,7 @@ function onHello(state: PairState, role: Primary, link: Link, hello: Hello, turn
     return role;
   }
   const transfer = role.nextTransfer;
-  turn.send(link, { kind: "welcome", nonce: state.config.nonce, next: role.log.next });
+  turn.send(link, welcomeOf(state, role));
   turn.command({ kind: "takeSnapshot", id: transfer });
   turn.report({ kind: "transferStarted", id: transfer });
   const accepted: FollowerOfMine = {
@@ -93,6 +93,11 @@ function onHello(state: PairState, role: Primary, link: Link, hello: Hello, turn
     phase: { kind: "snapshot", transfer, sinceMs: turn.nowMs },
   };
   return { ...role, follower: accepted, nextTransfer: transfer + 1, snapshotAsked: transfer };
+}
+
+function welcomeOf({ config, life }: PairState, role: Primary): ChannelMessage {
+  assert(life !== null, "a primary knows in which life it is");
+  return { kind: "welcome", nonce: config.nonce, life, next: role.log.next };
 }
 
 function refusalOf(
@@ -130,7 +135,7 @@ function reconnect(
     return role;
   }
   if (follower.link !== null) turn.hangUp(follower.link);
-  turn.send(link, { kind: "welcome", nonce: state.config.nonce, next: role.log.next });
+  turn.send(link, welcomeOf(state, role));
   for (const batch of missed) turn.send(link, { kind: "batch", batch });
   // Saying how far it has come is an acknowledgement: those sent before may be lost.
   const acked = Math.max(follower.acked, hello.received);

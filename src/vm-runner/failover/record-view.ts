@@ -16,7 +16,7 @@ export interface RecordView {
 }
 
 /** The requests that a runner makes, each naming the epoch it expects. */
-export type RunnerRequest = Exclude<RecordRequest, { kind: "create" | "restart" }>;
+export type RunnerRequest = Exclude<RecordRequest, { kind: "create" }>;
 
 export const emptyView: RecordView = { known: null, unsettled: [] };
 

@@ -1,5 +1,5 @@
 /** The changes of role: each makes the new role's state from the old one's. */
-import { unreachable } from "../../shared/assert.ts";
+import { assert, unreachable } from "../../shared/assert.ts";
 import { successorGraceMs, successorWaitMs } from "../../shared/limits.ts";
 import type { Nonce } from "../../shared/protocol/record.ts";
 import { emptyLog } from "../logging-channel/log-buffer.ts";
@@ -35,11 +35,13 @@ export function helloOf(state: PairState, received: number): ChannelMessage {
   return { kind: "hello", vm, nonce, fingerprint, received };
 }
 
+type Welcome = Extract<ChannelMessage, { readonly kind: "welcome" }>;
+
 /** The primary has welcomed this candidate; its snapshot is the next to come. */
 export function followPrimary(
   state: PairState,
   candidate: Candidate,
-  primary: Nonce,
+  { nonce: primary, life }: Welcome,
   turn: Turn,
 ): PairState {
   const { link, brokenOff } = candidate;
@@ -61,14 +63,14 @@ export function followPrimary(
     poweredOff: false,
     leaving: false,
   };
-  return { ...state, role };
+  return { ...state, life, role };
 }
 
 /** A half-received snapshot is thrown away: nothing was executed, so begin again. */
 export function discard(state: PairState, role: Follower, turn: Turn): PairState {
   turn.hangUp(role.link);
   turn.command({ kind: "stop" });
-  return { ...state, role: candidateRole(turn.nowMs, role.brokenOff + 1) };
+  return { ...state, life: null, role: candidateRole(turn.nowMs, role.brokenOff + 1) };
 }
 
 /** The named backup suspects the loss of its primary, and the record could be read. */
@@ -113,11 +115,13 @@ export function becomePrimary(state: PairState, how: Succession, turn: Turn): Pa
     snapshotAsked: null,
     leaving: how.kind !== "firstLife" && how.from.leaving ? waitForSuccessor(turn) : null,
     poweredOff: poweredOff ? received : null,
-    takeover: takeoverOf(how, turn.nowMs),
+    takeover: takeoverOf(state, how, turn.nowMs),
   };
-  turn.effects.push({ kind: "releaseRemembered" });
+  const life = how.kind === "firstLife" ? state.view.known?.epoch : state.life;
+  assert(life !== undefined && life !== null, "a primary knows in which life it is");
+  turn.effects.push({ kind: "releaseRemembered", life });
   if (!poweredOff) startRecording(how, allowance, turn);
-  return { ...state, role };
+  return { ...state, life, role };
 }
 
 /** A first life is made before anything can be said to it. */
@@ -182,10 +186,12 @@ function oldPrimary(from: Follower, nowMs: number): FollowerOfMine {
   };
 }
 
-function takeoverOf(how: Succession, nowMs: number): Primary["takeover"] {
+function takeoverOf(state: PairState, how: Succession, nowMs: number): Primary["takeover"] {
   switch (how.kind) {
-    case "firstLife":
-      return { reason: "started", sinceMs: nowMs };
+    case "firstLife": {
+      const isFirst = state.view.known?.epoch === 1;
+      return { reason: isFirst ? "started" : "restarted", sinceMs: nowMs };
+    }
     case "tookOver":
       return { reason: how.from.reason, sinceMs: how.from.sinceMs };
     case "handedOver":

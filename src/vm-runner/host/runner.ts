@@ -134,7 +134,7 @@ export class Runner {
         this.#release(effect.output);
         return;
       case "releaseRemembered":
-        console.becomePrimary();
+        console.becomePrimary(effect.life);
         return;
       case "goLive":
         this.#goLive(effect);

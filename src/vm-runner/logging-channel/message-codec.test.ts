@@ -8,7 +8,7 @@ const fingerprint = { v86: "abc", node: "24.1.0 über" };
 const messages: readonly ChannelMessage[] = [
   { kind: "hello", vm: "vm-1", nonce: "b1", fingerprint, received: -1 },
   { kind: "hello", vm: "vm-1", nonce: "b1", fingerprint: {}, received: 2 ** 40 },
-  { kind: "welcome", nonce: "a1", next: 0 },
+  { kind: "welcome", nonce: "a1", life: 300, next: 0 },
   ...refuseReasons.map((reason) => ({ kind: "refuse", reason, message: "no" }) as const),
   { kind: "batch", batch: batch(7, 3) },
   { kind: "batch", batch: batch(7, 0, 0) },

@@ -56,6 +56,7 @@ function encodeBody(writer: ByteWriter, message: ChannelMessage): void {
       return;
     case "welcome":
       writeText(writer, message.nonce);
+      writer.varint(message.life);
       writer.varint(message.next);
       return;
     case "refuse":
@@ -108,7 +109,12 @@ function decodeBody(tag: number, reader: ByteReader): ChannelMessage {
         fingerprint: readFingerprint(reader),
       };
     case tags.welcome:
-      return { kind: "welcome", nonce: readText(reader), next: reader.varint() };
+      return {
+        kind: "welcome",
+        nonce: readText(reader),
+        life: reader.varint(),
+        next: reader.varint(),
+      };
     case tags.refuse:
       return { kind: "refuse", reason: readRefuseReason(reader), message: readText(reader) };
     case tags.ack:

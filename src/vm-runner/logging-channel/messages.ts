@@ -14,13 +14,19 @@
  *   P->>C: paired (the record names the candidate as backup)
  * ```
  */
-import type { Nonce, VmRecord } from "../../shared/protocol/record.ts";
+import type { Epoch, Nonce, VmRecord } from "../../shared/protocol/record.ts";
 import type { Batch } from "../replay/executor-protocol.ts";
 import type { StepIndex, VirtualUs } from "../replay/log-entry.ts";
 
 export type ChannelMessage =
   | Hello
-  | { readonly kind: "welcome"; readonly nonce: Nonce; readonly next: StepIndex }
+  | {
+      readonly kind: "welcome";
+      readonly nonce: Nonce;
+      /** The epoch at which the life began whose log comes. */
+      readonly life: Epoch;
+      readonly next: StepIndex;
+    }
   | { readonly kind: "refuse"; readonly reason: RefuseReason; readonly message: string }
   | { readonly kind: "batch"; readonly batch: Batch }
   | Ack

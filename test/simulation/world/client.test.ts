@@ -125,7 +125,7 @@ class SmallWorld implements ClientWorld {
 
   become(node: string): void {
     this.primary = node;
-    this.services.get(node)?.becomePrimary();
+    this.services.get(node)?.becomePrimary(1);
   }
 }
 
@@ -185,7 +185,7 @@ test("a client that missed output takes the next echo for how far they came", ()
   world.services.delete("b");
   world.cutAll();
   const service = new ConsoleService({ onInput: () => {} });
-  service.becomePrimary();
+  service.becomePrimary(1);
   const line = Uint8Array.from("x\n1@3:de:0:0\n", (letter) => letter.charCodeAt(0));
   service.release({ kind: "console", position: 500, bytes: line });
   world.services.set("b", service);

@@ -331,7 +331,7 @@ export class SimulatedRunner {
         for (const output of this.#remembered.splice(0)) {
           this.#witness.onReleased(output, this.#epoch);
         }
-        this.#console.becomePrimary();
+        this.#console.becomePrimary(effect.life);
         return;
       case "goLive":
         this.#network.goLive(effect.epoch, effect.announcement);
