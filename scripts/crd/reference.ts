@@ -32,11 +32,12 @@ function section(at: string, schema: StructuralSchema): string[] {
   const required = new Set(object.required);
   const isStatus = at === "status" || at.startsWith("status.");
   const rows = entries.map(([name, field]) => {
+    const words = wordsOf(field);
     const cells = [
       `\`${name}\``,
       typeOf(`${at}.${name}`, field),
       ...(isStatus ? [] : [defaultOf(field, required.has(name)), constraintsOf(field)]),
-      field.description ?? "",
+      [field.description, isStatus && words ? `One of ${words}.` : ""].join(" ").trim(),
     ];
     return `| ${cells.map(escaped).join(" | ")} |`;
   });
@@ -105,12 +106,12 @@ const bounds: readonly [string, (value: unknown) => string][] = [
 ];
 
 function constraintsOf(field: StructuralSchema): string {
-  const words = field.enum?.map((value) => `\`${value}\``).join(", ");
+  const words = wordsOf(field);
   const keys = field["x-kubernetes-list-map-keys"];
   // Those of an object stand below its own table.
   const rules = field.properties === undefined ? (field["x-kubernetes-validations"] ?? []) : [];
   const parts = [
-    ...(words === undefined ? [] : [`one of ${words}`]),
+    ...(words === "" ? [] : [`one of ${words}`]),
     ...bounds.flatMap(([name, text]) => (field[name] === undefined ? [] : [text(field[name])])),
     ...(keys === undefined ? [] : [`each ${keys.join(" and ")} once`]),
     ...rules.map(({ message }) => message),
@@ -118,10 +119,15 @@ function constraintsOf(field: StructuralSchema): string {
   return parts.join("; ");
 }
 
+/** What a field may be, if that is one of a few words. */
+function wordsOf(field: StructuralSchema): string {
+  return (field.enum ?? []).map((value) => `\`${value}\``).join(", ");
+}
+
 function rulesOf(schema: StructuralSchema): string[] {
   const rules = schema["x-kubernetes-validations"] ?? [];
   if (rules.length === 0) return [];
-  return ["", "What the API server says otherwise:", "", ...rules.map((r) => `- ${r.message}`)];
+  return ["", "Rules, in the words of the API server:", "", ...rules.map((r) => `- ${r.message}`)];
 }
 
 function escaped(cell: string): string {
