@@ -13,7 +13,7 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 /** From fast to slow; a folder of test/ that is not named here comes last. */
 const order = [
   ...["checks", "unit", "rules", "conformance", "simulation", "integration"],
-  ...["proof", "bench", "cluster", "cluster build", "api", "e2e"],
+  ...["proof", "bench", "cluster", "cluster build", "api", "chart", "e2e"],
 ];
 const isCi = process.env.CI === "true";
 /** Minutes of a machine of which one is root: by hand with `npm test -- test/e2e`. */
@@ -82,9 +82,9 @@ function skipStage(name) {
 }
 
 /**
- * The programs of Kubernetes that the next stages need, and on CI the images: minutes on a machine that
- * has none, nothing where the cache has them. Where they cannot be had, the stages say so by name; on
- * CI that is a failure, unless the machine has no root or no Go to make them with.
+ * The programs of Kubernetes, and Helm, that the next stages need, and on CI the images: minutes on a
+ * machine that has none, nothing where the cache has them. Where they cannot be had, the stages say so by
+ * name; on CI that is a failure, unless the machine has no root or no Go to make them with.
  */
 async function buildCluster() {
   const levels = isCi ? ["nodes", "fake-nodes"] : ["api"];

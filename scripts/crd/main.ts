@@ -27,6 +27,8 @@ function main(args: readonly string[]): void {
   const definition = customResourceDefinition(readTypes());
   const files = {
     "crds/lockstep.dev_ftvirtualmachines.yaml": yamlOf(definition),
+    // A packaged chart holds all that it installs.
+    "charts/lockstep/definitions/lockstep.dev_ftvirtualmachines.yaml": yamlOf(definition),
     "docs/api-reference.md": apiReference(definition),
   };
   const stale = Object.entries(files).filter(([file, text]) => textOf(file) !== text);

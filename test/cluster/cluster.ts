@@ -11,6 +11,7 @@ import { apiReady, startProgram, stopProgram } from "./control-plane.ts";
 import { endCluster, takeDown } from "./down.ts";
 import { loseFakeNode, restoreFakeNode } from "./fake-nodes/node-loss.ts";
 import { fromPeers, peerNetworks, setFault, shareOf } from "./faults.ts";
+import { findHelm, type Helm, helmOfCluster } from "./helm.ts";
 import { Interrupted, letFail, unlessInterrupted } from "./interruption.ts";
 import { Kubectl } from "./kubectl.ts";
 import {
@@ -129,6 +130,12 @@ export class Cluster {
   async kubectl(): Promise<Kubectl> {
     const record = await this.#record();
     return new Kubectl(record, this.#records.layoutOf(record));
+  }
+
+  /** As the cluster's administrator. It is built now if it is nowhere. @throws ClusterError */
+  async helm(): Promise<Helm> {
+    const record = await this.#record();
+    return helmOfCluster(await findHelm(), record, this.#records.layoutOf(record));
   }
 
   /** Boots a node, or a fake one, that is switched off. It is Ready some seconds later. */

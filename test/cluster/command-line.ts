@@ -6,6 +6,7 @@ import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { Cluster } from "./cluster.ts";
 import { ClusterError } from "./cluster-error.ts";
+import { prepareHelm } from "./helm.ts";
 import { Interrupted } from "./interruption.ts";
 import { type Level, levels } from "./layout.ts";
 import { prepareParts } from "./parts.ts";
@@ -256,11 +257,12 @@ function addPreparing(program: Command): void {
   program
     .command("prepare")
     .description(
-      "build the programs and images of levels that are not in the cache; up does so, too",
+      "build the programs and images of levels that are not in the cache, and Helm for tests of the chart",
     )
     .addOption(new Option("--level <level...>", "for what").choices(levels).default(["nodes"]))
     .action(async ({ level }: { level: Level[] }) => {
-      const { steps } = await prepareParts(level, say);
+      const parts = await prepareParts(level, say);
+      const steps = [...parts.steps, ...(await prepareHelm(level, say))];
       for (const { name, seconds } of steps) say(`${seconds.toFixed(1).padStart(6)} s  ${name}`);
       say(`everything for ${level.join(", ")} is there`);
     });

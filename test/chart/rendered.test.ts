@@ -1,0 +1,88 @@
+/** What the chart makes of values, in files that show each change of it; and the plain manifests. */
+import { mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { expect, test } from "@jest/globals";
+import {
+  chart,
+  describeWithHelm,
+  expectFile,
+  helm,
+  namespace,
+  objectsOf,
+  setting,
+  someImage,
+  template,
+  unlessNoHelm,
+  type Values,
+} from "./chart.ts";
+import { plainManifests } from "./plain-manifests.ts";
+
+/** Each is a file of golden/. The definition of the resource is in the plain manifests. */
+const sets: Readonly<Record<string, Values>> = {
+  "two-namespaces": {
+    "image.repository": "registry.example.com:5000/team/lockstep",
+    "image.digest": `sha256:${"0".repeat(64)}`,
+    "image.pullSecrets": ["registry"],
+    "runner.image": "registry.example.com:5000/team/lockstep:0.0.9",
+    "crds.enabled": false,
+    watchNamespaces: ["blue", "green"],
+    apiServerPorts: [6443],
+    "networkPolicy.metricsFrom": [{ namespaceSelector: { matchLabels: { name: "monitoring" } } }],
+    "serviceAccount.annotations": { "example.com/role": "lockstep" },
+    priorityClassName: "system-cluster-critical",
+    nodeSelector: { "example.com/pool": "system" },
+    tolerations: [{ key: "node-role.kubernetes.io/control-plane", operator: "Exists" }],
+    affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [] } },
+    podAnnotations: { "example.com/note": "yes" },
+    podLabels: { "example.com/team": "vms" },
+    "monitoring.podMonitor": { enabled: true, labels: { release: "prometheus" } },
+    "monitoring.serviceMonitor": { enabled: true, interval: "1m" },
+  },
+  "as-little-as-possible": {
+    ...someImage,
+    "crds.enabled": false,
+    replicas: 1,
+    resources: null,
+    "serviceAccount.create": false,
+    "serviceAccount.name": "there-already",
+    "rbac.userRoles": false,
+    "networkPolicy.enabled": false,
+  },
+};
+
+describeWithHelm(`the chart${unlessNoHelm}`, () => {
+  test.each(Object.entries(sets))("makes of the values %s what it did", async (name, values) => {
+    await expectFile(`test/chart/golden/${name}.yaml`, await template(values));
+  });
+
+  test("is the source of the manifests for kubectl", async () => {
+    const values = { "image.repository": "lockstep.invalid/lockstep", "crds.keep": false };
+    await expectFile("manifests/lockstep.yaml", plainManifests(await template(values), namespace));
+  });
+
+  test("is without fault for helm lint --strict", async () => {
+    for (const values of [{}, ...Object.values(sets)]) {
+      const { code, stdout } = await helm().attempt([
+        "lint",
+        "--strict",
+        chart,
+        ...setting(values),
+      ]);
+      expect([code, stdout]).toEqual([0, expect.stringContaining("0 chart(s) failed")]);
+    }
+  });
+
+  test("as a package makes the same as the folder", async () => {
+    const folder = await mkdtemp(path.join(os.tmpdir(), "chart-"));
+    try {
+      await helm().run(["package", chart, "--destination", folder]);
+      const values = { ...someImage, "monitoring.dashboards.enabled": true };
+      const packaged = await template(values, path.join(folder, "lockstep-0.1.0.tgz"));
+      expect(packaged).toBe(await template(values));
+      expect(objectsOf(packaged).map(({ kind }) => kind)).toContain("CustomResourceDefinition");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
