@@ -54,7 +54,7 @@ export interface FTVirtualMachineSpec {
    * @maxLength 8
    * @rule self.matches('^[1-9][0-9]*(Mi|Gi)$')
    * @message memory must be a whole number of Mi or Gi, such as 128Mi
-   * @rule !isQuantity(self) || quantity(self).compareTo(quantity('16Mi')) >= 0 && quantity(self).compareTo(quantity('1Gi')) <= 0
+   * @rule !self.matches('^[1-9][0-9]*(Mi|Gi)$') || quantity(self).compareTo(quantity('16Mi')) >= 0 && quantity(self).compareTo(quantity('1Gi')) <= 0
    * @message memory must be from 16Mi to 1Gi
    * @rule !self.matches('^[1-9][0-9]*(Mi|Gi)$') || quantity(self).asInteger() % 2097152 == 0
    * @message memory must be an even number of MiB: add or take away 1Mi
@@ -228,6 +228,11 @@ export interface RunnerEnd {
    * @asType integer
    */
   readonly life: number;
+  /**
+   * The generation of the spec at that time: after a change of it there are new tries.
+   * @asType integer
+   */
+  readonly generation: number;
   readonly reason: RunnerEndReason;
   /**
    * The last that it said.

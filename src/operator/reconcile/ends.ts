@@ -1,6 +1,6 @@
 /** The ends of runners: why each ended, and how the next try is spaced. */
 import { exitCodes } from "../../platform/exit-codes.ts";
-import type { RunnerEnd, RunnerEndReason } from "../api/v1alpha1.ts";
+import type { FTVirtualMachine, RunnerEnd, RunnerEndReason } from "../api/v1alpha1.ts";
 import type { ObservedPod } from "./observation.ts";
 import type { RunnerSight } from "./sight.ts";
 import { millisecondsOf, timestampOf } from "./timestamp.ts";
@@ -8,7 +8,7 @@ import { millisecondsOf, timestampOf } from "./timestamp.ts";
 /** Ends that are remembered. */
 const endsMax = 12;
 /** An end counts for so long. */
-export const endWindowMs = 10 * 60_000;
+const endWindowMs = 10 * 60_000;
 /** So many diverged backups in the window, and no further one is tried (design, "Divergence"). */
 const divergencesMax = 3;
 /** Pause before the next try after so many bad ends in the window; then the last one. */
@@ -19,23 +19,19 @@ const messageLengthMax = 1_000;
 export function noteEnds(
   known: readonly RunnerEnd[],
   runners: readonly RunnerSight[],
+  generation: number,
   nowMs: number,
 ): readonly RunnerEnd[] {
   const noted = new Set(known.map((end) => end.pod));
   const fresh = runners
     .filter((seen) => seen.gone && !noted.has(seen.pod.name))
-    .map(({ pod }) => endOf(pod, nowMs));
+    .map(({ pod }) => ({ ...endOf(pod), generation, time: timestampOf(nowMs) }));
   return fresh.length === 0 ? known : [...known, ...fresh].slice(-endsMax);
 }
 
-function endOf(pod: ObservedPod, nowMs: number): RunnerEnd {
-  return {
-    time: timestampOf(nowMs),
-    pod: pod.name,
-    life: pod.life,
-    reason: reasonOf(pod),
-    message: (pod.terminated?.message ?? "").trim().slice(-messageLengthMax),
-  };
+function endOf(pod: ObservedPod): Pick<RunnerEnd, "pod" | "life" | "reason" | "message"> {
+  const message = (pod.terminated?.message ?? "").trim().slice(-messageLengthMax);
+  return { pod: pod.name, life: pod.life, reason: reasonOf(pod), message };
 }
 
 function reasonOf({ terminated, deleting }: ObservedPod): RunnerEndReason {
@@ -57,22 +53,28 @@ function reasonOf({ terminated, deleting }: ObservedPod): RunnerEndReason {
   }
 }
 
-/** Ends of `life` that count against the next try. */
-export function badEnds(ends: readonly RunnerEnd[], life: number, nowMs: number): RunnerEnd[] {
-  return ends.filter((end) => {
-    const counts = end.reason !== "Left" && end.reason !== "NodeLost";
-    return counts && end.life === life && nowMs - millisecondsOf(end.time) < endWindowMs;
+/** Ends of this life that count against the next try, since the spec was last changed. */
+export function badEnds(vm: FTVirtualMachine, ends: readonly RunnerEnd[], life: number) {
+  return ends.filter(({ reason, life: of, generation }) => {
+    const counts = reason !== "Left" && reason !== "NodeLost";
+    return counts && of === life && generation === vm.metadata.generation;
   });
 }
 
+/** So often within the window that no further backup is tried. */
 export function divergedTooOften(bad: readonly RunnerEnd[]): boolean {
-  return bad.filter((end) => end.reason === "Diverged").length >= divergencesMax;
+  const times = bad.filter((end) => end.reason === "Diverged").map((e) => millisecondsOf(e.time));
+  return times.some((time, index) => {
+    const third = times[index + divergencesMax - 1];
+    return third !== undefined && third - time < endWindowMs;
+  });
 }
 
 /** How long to wait yet before the next try; 0: not at all. */
 export function pauseMs(bad: readonly RunnerEnd[], nowMs: number): number {
-  const last = bad.at(-1);
+  const recent = bad.filter((end) => nowMs - millisecondsOf(end.time) < endWindowMs);
+  const last = recent.at(-1);
   if (last === undefined) return 0;
-  const pause = pausesMs[Math.min(bad.length, pausesMs.length - 1)] ?? 0;
+  const pause = pausesMs[Math.min(recent.length, pausesMs.length - 1)] ?? 0;
   return Math.max(0, millisecondsOf(last.time) + pause - nowMs);
 }

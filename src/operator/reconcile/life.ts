@@ -17,6 +17,7 @@ import { assert } from "../../shared/assert.ts";
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import { annotations } from "../api/names.ts";
 import type { FTVirtualMachine, RunnerEndReason, RunningSpec } from "../api/v1alpha1.ts";
+import { badEnds } from "./ends.ts";
 import type { Observation, ObservedPod, OperatorSettings } from "./observation.ts";
 import { isPairGone, type PairSight } from "./sight.ts";
 
@@ -105,11 +106,10 @@ function adopt(o: Observation): RunningSpec {
 
 /** Two hopeless ends of this life, unless the spec has changed since. */
 function hopelessReason(o: Observation, running: RunningSpec): OffReason | null {
-  if (!isSameBoot(running, runningOf(o.vm.spec, o.settings))) return null;
-  const ends = (o.vm.status?.recentEnds ?? []).filter((end) => end.life === running.life);
-  const last = ends.at(-1);
+  const bad = badEnds(o.vm, o.vm.status?.recentEnds ?? [], running.life);
+  const last = bad.at(-1);
   const why = last === undefined ? undefined : hopeless[last.reason];
-  const alike = ends.filter((end) => end.reason === last?.reason).length;
+  const alike = bad.filter((end) => end.reason === last?.reason).length;
   return why !== undefined && alike >= hopelessEndsMax ? why : null;
 }
 

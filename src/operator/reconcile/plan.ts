@@ -79,7 +79,12 @@ function decideRunning(
   if (life.kind === "stopping") planPowerOff(sight, draft);
   planPods(o, sight, life, draft);
   const isActing = draft.actions.length > before;
-  const ends = noteEnds(o.vm.status?.recentEnds ?? [], sight.runners, o.nowMs);
+  const ends = noteEnds(
+    o.vm.status?.recentEnds ?? [],
+    sight.runners,
+    o.vm.metadata.generation,
+    o.nowMs,
+  );
   return statusOf(o, { record, sight, life, objects, ends, isActing });
 }
 

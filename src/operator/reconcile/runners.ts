@@ -41,12 +41,12 @@ export function planRunners(
     clearAway(o, seen, wanted, draft);
   }
   if (wanted.count === 0 || wanted.running === null) {
-    for (const seen of sight.candidates) remove(o, seen, draft);
+    for (const seen of sight.candidates) remove(seen, draft);
     return wanted.nextNumber;
   }
-  const candidates = dropStale(o, sight.candidates, wanted, draft);
+  const candidates = dropStale(o, sight, wanted, draft);
   const missing = wanted.count - standing(sight) - candidates.length;
-  if (missing < 0) removeSurplus(o, sight, candidates, -missing, draft);
+  if (missing < 0) removeSurplus(sight, candidates, -missing, draft);
   return missing > 0 && wanted.mayMake
     ? create(o, sight, wanted, missing, draft)
     : wanted.nextNumber;
@@ -81,53 +81,51 @@ function clearAway(o: Observation, seen: RunnerSight, wanted: RunnersWanted, dra
   const isDone = gone ? isNoted : superseded;
   const isOld = wanted.running !== null && pod.life !== wanted.running.life;
   if (!isDone) {
-    if ((isOld || isOver(pod)) && !pod.deleting) remove(o, seen, draft);
+    if ((isOld || isOver(pod)) && !pod.deleting) remove(seen, draft);
     return;
   }
   // Of a superseded runner on a node that is not ready nobody will ever hear: the record proves that
   // it has lost, so its object need not wait for a kubelet.
-  if (!pod.deleting || (!seen.nodeReady && pod.held)) remove(o, seen, draft);
+  if (!pod.deleting || (!seen.nodeReady && pod.held)) remove(seen, draft);
   if (pod.held) draft.act({ kind: "releasePod", name: pod.name, uid: pod.uid });
 }
 
-function remove(_o: Observation, { pod, gone, superseded, nodeReady }: RunnerSight, draft: Draft) {
+function remove({ pod, gone, superseded, nodeReady }: RunnerSight, draft: Draft) {
   if (pod.deleting && nodeReady) return;
   const force = gone || (superseded && !nodeReady);
   draft.act({ kind: "deletePod", name: pod.name, uid: pod.uid, force });
 }
 
-/** Candidates of a living pair that came to nothing. */
+/** Candidates that came to nothing beside a primary that works. */
 function dropStale(
   o: Observation,
-  candidates: readonly RunnerSight[],
+  { candidates, primary }: PairSight,
   wanted: RunnersWanted,
   draft: Draft,
 ): readonly RunnerSight[] {
-  if (wanted.beginsAt !== null) return candidates;
-  const isStale = ({ pod }: RunnerSight) =>
-    pod.startedMs !== null &&
-    o.nowMs - pod.startedMs > candidateTimeoutMs &&
-    pod.report?.role !== "joining";
+  if (wanted.beginsAt !== null || !works(primary)) return candidates;
+  const ageMs = ({ pod }: RunnerSight) => (pod.startedMs === null ? 0 : o.nowMs - pod.startedMs);
+  const isStale = (seen: RunnerSight) =>
+    ageMs(seen) > candidateTimeoutMs && seen.pod.report?.role !== "joining";
   for (const seen of candidates) {
-    if (isStale(seen)) remove(o, seen, draft);
-    else if (seen.pod.startedMs !== null) draft.again(candidateTimeoutMs);
+    if (isStale(seen)) remove(seen, draft);
+    else draft.again(Math.max(1_000, candidateTimeoutMs - ageMs(seen)));
   }
   return candidates.filter((seen) => !isStale(seen));
 }
 
 /** The newest candidates first; a named backup only beside a primary that works. */
 function removeSurplus(
-  o: Observation,
   sight: PairSight,
   candidates: readonly RunnerSight[],
   surplus: number,
   draft: Draft,
 ): void {
   const goes = candidates.toReversed().slice(0, surplus);
-  for (const seen of goes) remove(o, seen, draft);
+  for (const seen of goes) remove(seen, draft);
   const { primary, backup } = sight;
   if (goes.length >= surplus || backup === null || backup.pod.deleting) return;
-  if (works(primary) && primary !== null && !primary.pod.deleting) remove(o, backup, draft);
+  if (works(primary) && primary !== null && !primary.pod.deleting) remove(backup, draft);
 }
 
 function create(
@@ -139,7 +137,7 @@ function create(
 ): number {
   const { running, beginsAt, gatewayIp } = wanted;
   if (running === null) return wanted.nextNumber;
-  const bad = badEnds(o.vm.status?.recentEnds ?? [], running.life, o.nowMs);
+  const bad = badEnds(o.vm, o.vm.status?.recentEnds ?? [], running.life);
   if (divergedTooOften(bad)) return wanted.nextNumber;
   const waitMs = Math.max(pauseMs(bad, o.nowMs), refusalPauseMs(o));
   if (waitMs > 0) {

@@ -87,7 +87,7 @@ function phaseOfPair(
 
 function isDiverged(ends: readonly RunnerEnd[], o: Observation): boolean {
   const life = o.vm.status?.running?.life ?? 0;
-  return divergedTooOften(badEnds(ends, life, o.nowMs));
+  return divergedTooOften(badEnds(o.vm, ends, life));
 }
 
 function place(

@@ -1,0 +1,245 @@
+import { describe, expect, test } from "@jest/globals";
+import {
+  actionsOf,
+  conditionOf,
+  defaultSpec,
+  inShort,
+  killed,
+  lostAt,
+  machine,
+  newRunner,
+  node,
+  nodes,
+  nowMs,
+  present,
+  record,
+  runner,
+  running,
+  seen,
+  settled,
+} from "../../../test/operator/observations.ts";
+import type { Observation } from "./observation.ts";
+import { plan } from "./plan.ts";
+import { timestampOf } from "./timestamp.ts";
+
+describe("the first start", () => {
+  const fresh = seen({ record: { kind: "absent" }, pods: [], objects: new Map() });
+  const { status: _, ...vm } = machine({}, { finalizers: [] });
+
+  test("finalizer, objects, key and record are made in one pass, and no pod before them", () => {
+    const actions = actionsOf({ ...fresh, vm });
+    expect(actions).toEqual(expect.arrayContaining(["addFinalizer", "createKey", "createRecord"]));
+    expect(actions).toContain("apply Service web-gateway");
+    expect(actions.filter((action) => action.startsWith("create web"))).toEqual([]);
+  });
+
+  test("that the record was made, and what a life starts with, is in the status before a pod is made", () => {
+    const bare = { ...seen({ record: present(record(0)), pods: [] }), vm: machine() };
+    expect(actionsOf(bare)).toEqual([]);
+    const noted = settled(bare);
+    expect(noted.vm.status?.record).toBeDefined();
+    expect(noted.vm.status?.running).toBeUndefined();
+    expect(actionsOf(noted)).toEqual([]);
+    const begun = settled(noted);
+    expect(begun.vm.status?.running).toEqual(running(1, 0));
+    expect(actionsOf(begun)).toEqual([
+      "create web-gateway-1",
+      "create web-runner-2",
+      "create web-runner-3",
+    ]);
+  });
+
+  test("a record that is gone although it was made is never made again", () => {
+    const o = seen({ record: { kind: "absent" } });
+    expect(actionsOf(o)).toEqual([]);
+    expect(conditionOf(o, "Ready")).toBe("False RecordLost");
+  });
+
+  test("an object of somebody else is left alone, and the user is told its name", () => {
+    const objects = new Map(seen().objects);
+    const service = objects.get("Service/web");
+    if (service === undefined) throw new Error("no Service");
+    objects.set("Service/web", { ...service, ours: false });
+    const o = seen({ objects, pods: [] });
+    expect(actionsOf(o)).toEqual([]);
+    expect(plan(o).status.conditions?.[0]?.message).toMatch(/Service web exists already/);
+  });
+
+  test("what was never started begins with the spec as it is now", () => {
+    const vm = machine({ memory: "256Mi" });
+    const o = seen({ vm, record: present(record(0)), pods: [newRunner(1), newRunner(2)] });
+    expect(plan(o).status.running).toMatchObject({ memory: "256Mi", life: 2, fromEpoch: 0 });
+    expect(actionsOf(settled(o))).toEqual(
+      expect.arrayContaining(["delete web-runner-1", "delete web-runner-2"]),
+    );
+  });
+});
+
+describe("both halves are lost", () => {
+  const bothDead = [
+    runner(1, { role: "primary", ...killed }),
+    runner(2, { role: "backup", ...killed }),
+  ];
+  const pods = [...bothDead, ...seen().pods.slice(2)];
+
+  test("a new life begins at the record's epoch, after the gateway of the old one is gone", () => {
+    const o = seen({ pods });
+    const begun = settled(o);
+    expect(begun.vm.status).toMatchObject({ running: { life: 2, fromEpoch: 2 }, restarts: 1 });
+    expect(actionsOf(begun)).toEqual(["delete web-gateway-3"]);
+    const without = { ...begun, pods: bothDead };
+    const { actions } = plan(without);
+    expect(actions.map(inShort)).toEqual([
+      "create web-gateway-4",
+      "create web-runner-5",
+      "create web-runner-6",
+    ]);
+    expect(JSON.stringify(actions[1])).toMatch(/"--restart-epoch","2"/);
+  });
+
+  test("with onPairLost Hold it stays down until it was Stopped and is Running again", () => {
+    const faultTolerance = { ...defaultSpec.faultTolerance, onPairLost: "Hold" as const };
+    const o = seen({ pods, vm: machine({ faultTolerance }) });
+    expect(plan(o).status).toMatchObject({ phase: "Lost", running: { life: 1 } });
+    expect(actionsOf(settled(o)).filter((a) => /create/.test(a))).toEqual([]);
+    const stopped = settled({
+      ...o,
+      vm: { ...o.vm, spec: { ...o.vm.spec, powerState: "Stopped" } },
+    });
+    expect(stopped.vm.status?.running).toBeUndefined();
+    const again = { ...stopped, vm: { ...stopped.vm, spec: o.vm.spec } };
+    expect(plan(again).status.running).toMatchObject({ life: 2, fromEpoch: 2 });
+  });
+
+  test.each([
+    [
+      "the kubelet says that one has ended, of the other nothing is known",
+      [bothDead[0]],
+      [runner(2, { role: "backup" })],
+    ],
+    ["the object of one was removed by force", [bothDead[0]], []],
+  ])("nothing begins anew while %s", (_, one, other) => {
+    const o = seen({
+      pods: [...one, ...other].filter((pod) => pod !== undefined),
+      nodes: nodes(node("node-2", { ready: false })),
+    });
+    expect(plan(settled(o)).status.running).toMatchObject({ life: 1 });
+    expect(JSON.stringify(plan(settled(o)).actions)).not.toMatch(/restart-epoch/);
+  });
+
+  test.each([
+    ["its node has booted anew", node("node-2", { bootId: "another" })],
+    ["its node is out of service", node("node-2", { ready: false, outOfService: true })],
+  ])("%s: that is proof", (_, where) => {
+    const both = [runner(1, { role: "primary", ...killed }), runner(2, { role: "backup" })];
+    const o = seen({ pods: both, nodes: nodes(where) });
+    expect(plan(o).status.running).toMatchObject({ life: 2 });
+  });
+
+  test("the user may vouch for it, for one epoch", () => {
+    const word = (epoch: string) =>
+      plan(
+        seen({ pods: [], vm: machine({}, { annotations: { "lockstep.dev/proven-gone": epoch } }) }),
+      ).status.running?.life;
+    expect([word("2"), word("1")]).toEqual([2, 1]);
+  });
+
+  test("unreachable halves are told as such, and nothing is begun", () => {
+    const where = nodes(node("node-1", { ready: false }), node("node-2", { ready: false }));
+    const silent = seen().pods.map((pod) => ({ ...pod, ready: false }));
+    const o = seen({ pods: silent, nodes: where });
+    expect(plan(o).status.phase).toBe("Unreachable");
+    expect(conditionOf(o, "Ready")).toBe("False PairUnreachable");
+    expect(actionsOf(o).filter((a) => /runner/.test(a))).toEqual([]);
+  });
+
+  test("a guest that traps at the same step in both halves is not booted again and again", () => {
+    const ends = [lostAt("web-runner-1", "Trapped"), lostAt("web-runner-2", "Trapped")];
+    const o = seen({ pods: bothDead }, { recentEnds: ends });
+    expect(plan(o).status.phase).toBe("Failed");
+    expect(conditionOf(o, "Ready")).toBe("False Trapped");
+    const metadata = { ...o.vm.metadata, generation: 2 };
+    const changed = { ...o, vm: { ...o.vm, metadata, spec: { ...o.vm.spec, memory: "64Mi" } } };
+    expect(plan(changed).status.running).toMatchObject({ life: 2, memory: "64Mi" });
+  });
+});
+
+describe("power", () => {
+  test("Stopped is an order to the primary, repeated until the record says so", () => {
+    const o = seen({ vm: machine({ powerState: "Stopped" }) });
+    expect(actionsOf(o)).toEqual(["power off web-runner-1"]);
+    expect(plan(o).againInMs).toBeLessThanOrEqual(3_000);
+    expect(plan(o).status.phase).toBe("Stopping");
+  });
+
+  test("a machine that is off has no pods, and starts again at the record's epoch", () => {
+    const ended = {
+      terminated: { exitCode: 0, message: "" },
+      phase: "Succeeded",
+      ready: false,
+    } as const;
+    const pods = [
+      runner(1, { role: "primary", ...ended }),
+      runner(2, { role: "backup", ...ended }),
+      ...seen().pods.slice(2),
+    ];
+    const vm = machine({ powerState: "Stopped" });
+    const off = settled(seen({ vm, record: present(record(3)), pods }));
+    expect(off.vm.status).toMatchObject({ phase: "Stopped" });
+    expect(actionsOf(off)).toEqual(
+      expect.arrayContaining([
+        "release web-runner-1",
+        "release web-runner-2",
+        "delete web-gateway-3",
+      ]),
+    );
+    const on = plan({ ...off, pods: [], vm: { ...off.vm, spec: defaultSpec } });
+    expect(on.status.running).toMatchObject({ life: 2, fromEpoch: 3 });
+  });
+
+  test("a guest that switched itself off stays off", () => {
+    const o = seen({ record: present(record(3)), pods: [] });
+    expect(plan(o).status.phase).toBe("Stopped");
+    expect(conditionOf(o, "Ready")).toBe("False GuestPoweredOff");
+    expect(actionsOf(settled(o))).toEqual([]);
+  });
+
+  test("a guest that was switched off because its last pod was deleted is booted anew", () => {
+    const last = runner(1, { role: "primary", deleting: true });
+    const o = seen({ record: present(record(3)), pods: [last] });
+    expect(plan(o).status.running).toMatchObject({ life: 2, fromEpoch: 3 });
+  });
+});
+
+describe("deletion", () => {
+  const deleted = (ago: number) => machine({}, { deletionTimestamp: timestampOf(nowMs - ago) });
+
+  test("the machine is switched off first", () => {
+    expect(actionsOf(seen({ vm: deleted(1_000) }))).toEqual(["power off web-runner-1"]);
+    expect(plan(seen({ vm: deleted(1_000) })).status.phase).toBe("Terminating");
+  });
+
+  test("what does not end in time, or cannot be reached, is ended anyway", () => {
+    const late = actionsOf(seen({ vm: deleted(21_000) }));
+    expect(late).toEqual(expect.arrayContaining(["delete web-runner-1", "release web-runner-1"]));
+    const where = nodes(node("node-1", { ready: false }));
+    expect(actionsOf(seen({ vm: deleted(0), nodes: where }))).toEqual(
+      expect.arrayContaining(["force-delete web-runner-1", "delete web-runner-2"]),
+    );
+  });
+
+  test("it goes when no process of it can be met any more", () => {
+    const where = nodes(node("node-1", { ready: false }));
+    const held = runner(1, { role: "primary", deleting: true });
+    const o = (pods: Observation["pods"]) =>
+      actionsOf(seen({ vm: deleted(21_000), pods, nodes: where, record: present(record(3)) }));
+    expect(o([])).toEqual(["removeFinalizer"]);
+    expect(o([held])).toContain("removeFinalizer");
+    expect(o([runner(2, { deleting: true })])).not.toContain("removeFinalizer");
+  });
+
+  test("one that never had a record goes at once", () => {
+    const o = seen({ vm: deleted(0), record: { kind: "absent" }, pods: [], objects: new Map() });
+    expect(actionsOf(o)).toEqual(["removeFinalizer"]);
+  });
+});
