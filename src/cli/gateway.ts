@@ -6,14 +6,15 @@ import type { PublishedPort } from "../gateway/published-port.ts";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { collectBuffersWithObjects } from "../platform/garbage-collection.ts";
 import { KeyFileError } from "../platform/key-file.ts";
+import { InClusterError } from "../storage-arbiter/record/in-cluster.ts";
 import { CommandError, runCommand } from "./command-error.ts";
 import { parseAddress, parsePort, parseVm } from "./options.ts";
 import { parsePublish } from "./publish-option.ts";
+import { type GatewayWayFlags, gatewayWay, parseLease } from "./record-way.ts";
 
-interface Flags {
+interface Flags extends GatewayWayFlags {
   readonly vm: string;
   readonly listen: { readonly host: string; readonly port: number };
-  readonly arbiter: { readonly host: string; readonly port: number };
   readonly key: string;
   readonly http: { readonly host: string; readonly port: number };
   readonly publish: readonly PublishedPort[];
@@ -26,7 +27,12 @@ export function gatewayCommand(): Command {
     .description("hold the outside end of a VM's network")
     .requiredOption("--vm <id>", "the VM's unique id", parseVm)
     .requiredOption("--listen <host:port>", "where runners connect; port 0: any free", parseAddress)
-    .requiredOption("--arbiter <host:port>", "who keeps the record", parseAddress)
+    .option("--arbiter <host:port>", "who keeps the record", parseAddress)
+    .option(
+      "--lease <namespace/name>",
+      "the Lease that is the record, instead of --arbiter",
+      parseLease,
+    )
     .requiredOption("--key <file>", "the VM's pre-shared key: 64 hexadecimal digits, mode 0600")
     .requiredOption(
       "--http <host:port>",
@@ -82,14 +88,17 @@ const exitCodeOf: Readonly<Record<GatewayErrorCode, number>> = {
 };
 
 async function start(flags: Flags): Promise<RunningGateway> {
-  const { vm, listen, arbiter, key: keyFile, http, publish: ports, readyPort = null } = flags;
+  const { vm, listen, key: keyFile, http, publish: ports, readyPort = null } = flags;
+  const record = gatewayWay(flags);
   try {
-    return await startGateway({ vm, listen, arbiter, keyFile, http, ports, readyPort });
+    return await startGateway({ vm, listen, record, keyFile, http, ports, readyPort });
   } catch (error) {
     if (error instanceof GatewayError) {
       throw new CommandError(exitCodeOf[error.code], error.message);
     }
-    if (error instanceof KeyFileError) throw new CommandError(exitCodes.usage, error.message);
+    if (error instanceof KeyFileError || error instanceof InClusterError) {
+      throw new CommandError(exitCodes.usage, error.message);
+    }
     throw error;
   }
 }

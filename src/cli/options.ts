@@ -1,7 +1,10 @@
 /** Values of command-line options: what cannot be used is refused with what was expected. */
 import { InvalidArgumentError } from "commander";
+import { exitCodes } from "../platform/exit-codes.ts";
 import { isVmId } from "../shared/protocol/names.ts";
+import type { PairTimings } from "../vm-runner/failover/pair-timings.ts";
 import { memoryMiBMax, memoryMiBMin } from "../vm-runner/machine/spec.ts";
+import { CommandError } from "./command-error.ts";
 
 export function parseAddress(text: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
@@ -38,6 +41,33 @@ export function parseMemory(text: string): number {
     );
   }
   return memoryMiB;
+}
+
+/** Milliseconds within bounds. */
+export function parseMilliseconds(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const ms = Number(text);
+    if (/^\d{1,9}$/.test(text) && ms >= min && ms <= max) return ms;
+    throw new InvalidArgumentError(`expected milliseconds from ${min} to ${max}`);
+  };
+}
+
+/** @throws CommandError */
+export function requireTimings(timings: PairTimings): PairTimings {
+  const { heartbeatIntervalMs, failureTimeoutMs } = timings;
+  if (failureTimeoutMs > 3 * heartbeatIntervalMs) return timings;
+  throw new CommandError(
+    exitCodes.usage,
+    `--timeout ${failureTimeoutMs} is not more than 3 times --heartbeat ${heartbeatIntervalMs}, so ` +
+      "two lost heartbeats would look like a failure; give a longer --timeout",
+  );
+}
+
+/** An epoch at which somebody may have been named. */
+export function parseEpoch(text: string): number {
+  const epoch = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(epoch) && epoch > 0) return epoch;
+  throw new InvalidArgumentError("expected an epoch, which is a number from 1");
 }
 
 const killsMax = 1000;

@@ -3,6 +3,9 @@ import { Command, Option } from "commander";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { collectBuffersWithObjects } from "../platform/garbage-collection.ts";
 import { KeyFileError } from "../platform/key-file.ts";
+import { signOfLifeMs } from "../shared/limits.ts";
+import { InClusterError } from "../storage-arbiter/record/in-cluster.ts";
+import { pairTimings } from "../vm-runner/failover/pair-timings.ts";
 import { BootError } from "../vm-runner/host/boot-snapshot.ts";
 import { type GuestChoice, GuestError } from "../vm-runner/host/guest-files.ts";
 import { MachineSpecError } from "../vm-runner/machine/spec.ts";
@@ -10,9 +13,17 @@ import { AddressInUseError, type RunnerOptions, startRunner } from "../vm-runner
 import type { Address } from "../vm-runner/wire/endpoint.ts";
 import { CommandError, runCommand } from "./command-error.ts";
 import { exitWithParent } from "./exit-with-parent.ts";
-import { parseAddress, parseMemory, parseVm } from "./options.ts";
+import {
+  parseAddress,
+  parseEpoch,
+  parseMemory,
+  parseMilliseconds,
+  parseVm,
+  requireTimings,
+} from "./options.ts";
+import { parseIp, parseLease, parsePod, type RunnerWayFlags, runnerWay } from "./record-way.ts";
 
-interface Flags {
+interface Flags extends RunnerWayFlags {
   readonly vm: string;
   readonly name: string;
   readonly guest: string;
@@ -21,11 +32,14 @@ interface Flags {
   readonly commandLine?: string;
   readonly memory: number;
   readonly listen: Address;
-  readonly peer: Address;
-  readonly arbiter: Address;
   readonly key: string;
   readonly http: Address;
+  readonly control?: Address;
   readonly gateway?: Address;
+  readonly heartbeat: number;
+  readonly timeout: number;
+  readonly lagTarget: number;
+  readonly restartEpoch?: number;
   readonly exitWithParent: boolean;
 }
 
@@ -51,11 +65,46 @@ export function runnerCommand(): Command {
     .option("--command-line <text>", `what the kernel is told (default: "${commandLine}")`)
     .option("--memory <MiB>", "memory of the guest", parseMemory, 128)
     .requiredOption("--listen <host:port>", "where this half listens (TCP and UDP)", parseAddress)
-    .requiredOption("--peer <host:port>", "where the other half listens", parseAddress)
-    .requiredOption("--arbiter <host:port>", "who keeps the record", parseAddress)
+    .option("--arbiter <host:port>", "who keeps the record; with --peer", parseAddress)
+    .option("--peer <host:port>", "where the other half listens", parseAddress)
+    .option(
+      "--lease <namespace/name>",
+      "the Lease that is the record, instead of --arbiter; with --address and --pod",
+      parseLease,
+    )
+    .option("--address <ip>", "where the other half reaches this one; on the same port", parseIp)
+    .option("--pod <name>", "the pod that this half runs in", parsePod)
     .requiredOption("--key <file>", "the VM's pre-shared key: 64 hexadecimal digits, mode 0600")
     .requiredOption("--http <host:port>", "probes, metrics and status", parseAddress)
+    .option(
+      "--control <host:port>",
+      "orders (HTTPS with the VM's key); without it they are taken at --http",
+      parseAddress,
+    )
     .option("--gateway <host:port>", "the guest's way to the network", parseAddress)
+    .option(
+      "--heartbeat <ms>",
+      "time between two heartbeats",
+      parseMilliseconds(10, 1_000),
+      pairTimings.heartbeatIntervalMs,
+    )
+    .option(
+      "--timeout <ms>",
+      "silence after which the other half counts as lost",
+      parseMilliseconds(3 * signOfLifeMs + 1, 10_000),
+      pairTimings.failureTimeoutMs,
+    )
+    .option(
+      "--lag-target <ms>",
+      "how far the backup may be behind before the primary is slowed",
+      parseMilliseconds(10, 1_000),
+      pairTimings.lagTargetMs,
+    )
+    .option(
+      "--restart-epoch <epoch>",
+      "both halves of the record at this epoch are proven gone: begin the VM's life anew",
+      parseEpoch,
+    )
     .option("--exit-with-parent", "end when standard input is closed", false)
     .action(async (flags: Flags) => {
       await runCommand("runner", () => run(flags));
@@ -68,9 +117,7 @@ export function runnerCommand(): Command {
 async function run(flags: Flags): Promise<number> {
   collectBuffersWithObjects();
   if (flags.exitWithParent) exitWithParent();
-  const { memory: memoryMiB, key: keyFile, gateway = null, ...rest } = flags;
-  const guest = chooseGuest(flags);
-  const runner = await start({ ...rest, guest, memoryMiB, keyFile, gateway, restartEpoch: null });
+  const runner = await start(optionsOf(flags));
   process.on("SIGTERM", () => runner.terminate());
   // The terminal's Ctrl-C is for whoever started the pair.
   process.on("SIGINT", () => {});
@@ -94,6 +141,21 @@ function chooseGuest(flags: Flags): GuestChoice {
   );
 }
 
+/** @throws CommandError */
+function optionsOf(flags: Flags): RunnerOptions {
+  const { vm, name, memory: memoryMiB, listen, key: keyFile, http } = flags;
+  const { control = null, gateway = null, restartEpoch = null } = flags;
+  const timings = requireTimings({
+    heartbeatIntervalMs: flags.heartbeat,
+    failureTimeoutMs: flags.timeout,
+    lagTargetMs: flags.lagTarget,
+  });
+  return {
+    ...{ vm, name, memoryMiB, listen, keyFile, http, control, gateway, restartEpoch },
+    ...{ guest: chooseGuest(flags), timings, record: runnerWay(flags) },
+  };
+}
+
 async function start(options: RunnerOptions) {
   try {
     return await startRunner(options);
@@ -101,7 +163,7 @@ async function start(options: RunnerOptions) {
     if (error instanceof AddressInUseError) {
       throw new CommandError(exitCodes.addressInUse, error.message);
     }
-    const known = [KeyFileError, GuestError, MachineSpecError, BootError];
+    const known = [KeyFileError, InClusterError, GuestError, MachineSpecError, BootError];
     if (!known.some((kind) => error instanceof kind) || !(error instanceof Error)) throw error;
     throw new CommandError(exitCodes.usage, error.message);
   }

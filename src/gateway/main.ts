@@ -10,6 +10,10 @@ import { readKeyFile } from "../platform/key-file.ts";
 import { createLogger, type Logger } from "../platform/logging.ts";
 import { WriteTurn } from "../platform/write-turn.ts";
 import { ArbiterClient } from "../storage-arbiter/record/arbiter-client.ts";
+import { inClusterApi } from "../storage-arbiter/record/in-cluster.ts";
+import { LeaseClient } from "../storage-arbiter/record/lease-client.ts";
+import type { LeaseName } from "../storage-arbiter/record/lease-name.ts";
+import type { RecordClient } from "../storage-arbiter/record/record-client.ts";
 import { Gateway, type GatewayReport, type NetworkPort } from "./gateway.ts";
 import { GatewayError } from "./gateway-error.ts";
 import { isForbidden } from "./guest-frames.ts";
@@ -31,13 +35,18 @@ export interface GatewayProcessOptions {
   readonly vm: string;
   /** For runners. */
   readonly listen: Address;
-  readonly arbiter: Address;
+  /** Who keeps the record. */
+  readonly record: RecordWay;
   readonly keyFile: string;
   readonly http: Address;
   readonly ports: readonly PublishedPort[];
   /** A port of the guest that tells whether it is ready; null: nobody asks. */
   readonly readyPort: number | null;
 }
+
+type RecordWay =
+  | { readonly kind: "arbiter"; readonly arbiter: Address }
+  | { readonly kind: "lease"; readonly lease: LeaseName };
 
 export interface RunningGateway {
   readonly port: number;
@@ -52,7 +61,7 @@ export interface RunningGateway {
 
 const tickIntervalMs = 250;
 
-/** @throws GatewayError, KeyFileError */
+/** @throws GatewayError, KeyFileError, InClusterError */
 export async function startGateway(options: GatewayProcessOptions): Promise<RunningGateway> {
   const key = readKeyFile(options.keyFile);
   const logger = createLogger("gateway");
@@ -64,7 +73,7 @@ export async function startGateway(options: GatewayProcessOptions): Promise<Runn
 class GatewayShell {
   readonly #options: GatewayProcessOptions;
   readonly #logger: Logger;
-  readonly #arbiter: ArbiterClient;
+  readonly #record: RecordClient;
   readonly #meter = new GatewayMeter();
   readonly #turn = new WriteTurn();
   readonly #number = randomBytes(4).readUInt32LE();
@@ -86,7 +95,7 @@ class GatewayShell {
     this.#ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
-    this.#arbiter = new ArbiterClient({ ...options.arbiter, vm, key });
+    this.#record = openRecord(options.record, vm, key);
     this.#gateway = new Gateway({
       vm,
       gateway: this.#number,
@@ -136,7 +145,7 @@ class GatewayShell {
     this.#runners.close();
     this.#http.close();
     this.#http.closeAllConnections();
-    this.#arbiter.close();
+    this.#record.close();
     await this.#gvproxy.stop();
     this.#logger.info({ code }, "gateway ends");
     this.#resolveEnded(code);
@@ -177,7 +186,7 @@ class GatewayShell {
   }
 
   async #readRecord(): Promise<void> {
-    const answer = await this.#arbiter.read();
+    const answer = await this.#record.read();
     if (answer.kind === "read") {
       this.#gateway.onRecord(answer.record);
       return;
@@ -198,6 +207,17 @@ class GatewayShell {
     if (kind === "attached") this.#meter.attachments++;
     this.#logger.info(facts, wordsOf[kind]);
   }
+}
+
+/** A gateway only reads: it has no runner's address to write. */
+function openRecord(way: RecordWay, vm: string, key: Uint8Array): RecordClient {
+  if (way.kind === "arbiter") return new ArbiterClient({ ...way.arbiter, vm, key });
+  return new LeaseClient({
+    ...{ server: inClusterApi(process.env), lease: way.lease, vm },
+    addressOf: () => null,
+    onAddresses: () => {},
+    now: () => new Date(),
+  });
 }
 
 const wordsOf: Readonly<Record<GatewayReport["kind"], string>> = {

@@ -2,6 +2,8 @@
  * One half of a pair: builds the shell around the core and runs it until the record or the user
  * ends it. Whatever ends the runner is mapped to a documented exit code.
  */
+import type { Server } from "node:http";
+import type { Server as TlsServer } from "node:https";
 import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
 import { createLogger, type Logger } from "../platform/logging.ts";
@@ -14,12 +16,13 @@ import type { ExitReason, Link, PairInput, PairState } from "./failover/pair-typ
 import { startControl } from "./host/control-server.ts";
 import { type ResolvedMachine, resolveFirstLife, resolveMachine } from "./host/guest.ts";
 import type { GuestChoice } from "./host/guest-files.ts";
+import type { PowerSwitch } from "./host/power-switch.ts";
 import { Runner } from "./host/runner.ts";
 import { startRunnerHttp } from "./host/runner-http.ts";
 import { RunnerMeter } from "./host/runner-meter.ts";
 import { type MachineOrigin, startVmThread } from "./host/vm-thread.ts";
 import type { ChannelMessage } from "./logging-channel/messages.ts";
-import { NetworkService } from "./network/network-service.ts";
+import { type NetworkCounters, NetworkService } from "./network/network-service.ts";
 import { serveReader } from "./wire/console-reader.ts";
 import { type Address, Endpoint } from "./wire/endpoint.ts";
 import { GatewayLink } from "./wire/gateway-link.ts";
@@ -42,8 +45,6 @@ export interface RunnerOptions {
   readonly timings: PairTimings;
   /** The operator's word about the record at this epoch (PairConfig); null: nobody said so. */
   readonly restartEpoch: Epoch | null;
-  /** The operator permits to begin the VM's life anew at this epoch of the record; null: it does not. */
-  readonly restartEpoch: number | null;
 }
 
 /** The runner cannot start, because somebody else listens where it should. */
@@ -105,8 +106,9 @@ interface Ingredients {
 
 /** Wires core, sockets and machine; everything listens when it resolves. */
 async function assemble(ingredients: Ingredients): Promise<Runner> {
-  const { options, key, nonce, logger, machine, arbiter, firstLife, ending } = ingredients;
-  const { vm, listen, peer, name, http, gateway: address, restartEpoch } = options;
+  const { options, key, logger, machine, access, firstLife, ending } = ingredients;
+  const { vm, listen, gateway: address, timings, restartEpoch } = options;
+  const { nonce, record, peers, dialFrom } = access;
   const state = (): PairState => runner.state;
   const feed = (input: PairInput): void => runner.feed(input);
   const network = new NetworkService({
@@ -151,7 +153,7 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
   const runner = new Runner({
     config: {
       ...{ vm, nonce, fingerprint: fingerprint.parts, restartEpoch },
-      ...{ bounds: pairBounds, timings: pairTimings },
+      ...{ bounds: pairBounds, timings },
     },
     ...{ record, peers, logger, endpoint, heartbeats, meter, firstLife, console: consoleService },
     ...{ network, gateway, turn },
@@ -187,7 +189,7 @@ async function serveRequests(
   key: Uint8Array,
   logger: Logger,
   { state, onPowerOff, network, meter }: Told,
-): Promise<readonly (http.Server | https.Server)[]> {
+): Promise<readonly (Server | TlsServer)[]> {
   const told = { listen: http, name, state, meter, network };
   if (control === null) {
     return [await serving(http, startRunnerHttp({ ...told, onPowerOff }))];

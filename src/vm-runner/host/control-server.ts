@@ -3,7 +3,6 @@
  * or may read its Secret. Where it is served, the plain HTTP port only reads.
  */
 import https from "node:https";
-import type { Server } from "node:net";
 import express from "express";
 import type { Logger } from "../../platform/logging.ts";
 import { pskServerOptions } from "../../platform/psk.ts";
@@ -25,7 +24,7 @@ const socketsMax = 16;
 const handshakeTimeoutMs = 5_000;
 
 /** Resolves when it serves; rejects with the system's error when the address cannot be had. */
-export function startControl(options: ControlOptions): Promise<Server> {
+export function startControl(options: ControlOptions): Promise<https.Server> {
   const { listen, vm, key, logger } = options;
   const app = express();
   app.disable("x-powered-by");

@@ -5,8 +5,8 @@
 import type { Logger } from "../../platform/logging.ts";
 import type { WriteTurn } from "../../platform/write-turn.ts";
 import { unreachable } from "../../shared/assert.ts";
-import type { VmRecord } from "../../shared/protocol/record.ts";
-import type { ArbiterClient } from "../../storage-arbiter/record/arbiter-client.ts";
+import type { Nonce, VmRecord } from "../../shared/protocol/record.ts";
+import type { RecordClient } from "../../storage-arbiter/record/record-client.ts";
 import type { ConsoleService } from "../console/console-service.ts";
 import { initialState, step } from "../failover/pair.ts";
 import type {
@@ -19,9 +19,10 @@ import type {
 } from "../failover/pair-types.ts";
 import type { NetworkService } from "../network/network-service.ts";
 import type { ExecutorCommand, ExecutorEvent, RunnerOutput } from "../replay/executor-protocol.ts";
-import type { Endpoint } from "../wire/endpoint.ts";
+import type { Address, Endpoint } from "../wire/endpoint.ts";
 import type { GatewayLink } from "../wire/gateway-link.ts";
 import type { Heartbeats } from "../wire/heartbeats.ts";
+import type { PeerPlaces } from "../wire/peer-places.ts";
 import type { RunnerMeter } from "./runner-meter.ts";
 import { startInput } from "./start-input.ts";
 import type { MachineOrigin, VmThread } from "./vm-thread.ts";
@@ -32,7 +33,8 @@ const tickMs = 10;
 export interface RunnerParts {
   readonly config: PairConfig;
   readonly logger: Logger;
-  readonly arbiter: ArbiterClient;
+  readonly record: RecordClient;
+  readonly peers: PeerPlaces;
   readonly endpoint: Endpoint;
   readonly heartbeats: Heartbeats;
   readonly console: ConsoleService;
@@ -60,6 +62,8 @@ export class Runner {
   #thread: VmThread | null = null;
   #early: ExecutorCommand[] | null = null;
   #warned = "";
+  /** Where the heartbeats go. */
+  #beating: Address | null = null;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(parts: RunnerParts) {
@@ -99,6 +103,15 @@ export class Runner {
       this.#state = state;
       for (const effect of effects) this.#perform(effect);
     }
+    this.#aimHeartbeats();
+  }
+
+  #aimHeartbeats(): void {
+    const { peers, heartbeats } = this.#parts;
+    const place = peers.placeOf(otherHalf(this.#state));
+    if (place?.host === this.#beating?.host && place?.port === this.#beating?.port) return;
+    this.#beating = place;
+    heartbeats.setPeer(place);
   }
 
   #perform(effect: PairEffect): void {
@@ -112,7 +125,7 @@ export class Runner {
         this.#recordFirstLife();
         return;
       case "dial":
-        endpoint.dial();
+        this.#dial();
         return;
       case "send":
         meter.onSent(effect.message, endpoint.send(effect.link, effect.message));
@@ -147,6 +160,18 @@ export class Runner {
         return;
     }
     unreachable(effect);
+  }
+
+  #dial(): void {
+    const { endpoint, peers } = this.#parts;
+    const nonce = otherHalf(this.#state);
+    const place = peers.placeOf(nonce);
+    if (place !== null) {
+      endpoint.dial(place);
+      return;
+    }
+    this.#warn(`nobody can be dialled: it is not known where runner ${nonce} is`);
+    this.feed({ kind: "dialFailed", refused: false });
   }
 
   /** The console and the network each take what is theirs. */
@@ -203,7 +228,7 @@ export class Runner {
   }
 
   #ask(request: Extract<PairEffect, { kind: "ask" }>["request"]): void {
-    void this.#parts.arbiter.apply(request).then((answer) => {
+    void this.#parts.record.apply(request).then((answer) => {
       if (answer.kind !== "no answer") {
         this.#warned = "";
         this.feed({ kind: "answer", request, outcome: answer });
@@ -216,7 +241,7 @@ export class Runner {
   }
 
   #read(): void {
-    void this.#parts.arbiter.read().then((answer) => {
+    void this.#parts.record.read().then((answer) => {
       if (answer.kind === "read") {
         this.feed({ kind: "recordRead", record: answer.record });
         return;
@@ -252,6 +277,23 @@ export class Runner {
     console.resign();
     network.resign();
   }
+}
+
+/** With whom this runner is, or would be, a pair; null: with nobody that it knows of. */
+function otherHalf({ role, view, config }: PairState): Nonce | null {
+  switch (role.kind) {
+    case "primary":
+      return role.follower?.nonce ?? null;
+    case "follower":
+      return role.primary;
+    case "candidate":
+    case "takingOver":
+    case "stopped": {
+      const primary = view.known?.primary ?? null;
+      return primary === config.nonce ? null : primary;
+    }
+  }
+  return unreachable(role);
 }
 
 /** Measured, but no news for the log. */

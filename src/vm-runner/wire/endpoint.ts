@@ -7,11 +7,13 @@ import tls, { type TLSSocket } from "node:tls";
 import { Connection } from "../../platform/connection.ts";
 import { isWrongKey, pskClientOptions, pskServerOptions } from "../../platform/psk.ts";
 import type { WriteTurn } from "../../platform/write-turn.ts";
-import { failureTimeoutMs, messageBytesMax } from "../../shared/limits.ts";
+import { messageBytesMax } from "../../shared/limits.ts";
 import { consoleTagMin } from "../../shared/protocol/console.ts";
+import type { Nonce } from "../../shared/protocol/record.ts";
 import type { Link } from "../failover/pair-types.ts";
 import { decodeMessage, encodeMessage } from "../logging-channel/message-codec.ts";
 import type { ChannelMessage } from "../logging-channel/messages.ts";
+import { placeText } from "./peer-places.ts";
 import { pack, unpack } from "./snapshot-compression.ts";
 
 export interface Address {
@@ -23,12 +25,17 @@ export interface EndpointOptions {
   readonly vm: string;
   readonly key: Uint8Array;
   readonly listen: Address;
-  readonly peer: Address;
+  /** The address that is dialled from; null: the system chooses. */
+  readonly dialFrom: string | null;
+  /** A dial without an answer for so long, or somebody who says nothing, is hung up on. */
+  readonly timeoutMs: number;
   readonly turn: WriteTurn;
   readonly onMessage: (link: Link, message: ChannelMessage) => void;
   readonly onClosed: (link: Link) => void;
   readonly onDialled: (link: Link) => void;
   readonly onDialFailed: (refused: boolean, problem: string) => void;
+  /** A runner of our VM has said who it is, from `host`. */
+  readonly onPeer: (nonce: Nonce, host: string) => void;
   /** The peer does not know our key; a failed dial is told as well. */
   readonly onWrongKey: (problem: string) => void;
   /** The last snapshot chunk has left. */
@@ -72,22 +79,23 @@ export class Endpoint {
     });
   }
 
-  /** Tries to connect to the peer once; one of the two outcomes is told, once. */
-  dial(): void {
-    const { vm, key, peer, onDialled, onDialFailed, onWrongKey } = this.#options;
-    const socket = tls.connect({ ...pskClientOptions(vm, key), ...peer });
+  /** Tries to connect to the peer at `place` once; one of the two outcomes is told, once. */
+  dial(place: Address): void {
+    const { vm, key, dialFrom, timeoutMs, onDialled, onDialFailed, onWrongKey } = this.#options;
+    const from = dialFrom === null ? {} : { localAddress: dialFrom };
+    const socket = tls.connect({ ...pskClientOptions(vm, key), ...place, ...from });
     let problem: (Error & { code?: string }) | null = null;
     const onError = (error: Error) => {
       problem = error;
     };
     const onClose = () => {
       const wrongKey = problem !== null && isWrongKey(problem);
-      const who = `the peer at ${peer.host}:${peer.port}`;
+      const who = `the peer at ${placeText(place)}`;
       const reason = wrongKey ? `${who} has another key than ours for VM ${vm}, or none` : null;
       onDialFailed(problem?.code === "ECONNREFUSED", reason ?? problem?.message ?? "hung up");
       if (reason !== null) onWrongKey(reason);
     };
-    socket.setTimeout(failureTimeoutMs, () => socket.destroy(new Error("no answer")));
+    socket.setTimeout(timeoutMs, () => socket.destroy(new Error("no answer")));
     socket.on("error", onError);
     socket.on("close", onClose);
     socket.once("secureConnect", () => {
@@ -144,8 +152,8 @@ export class Endpoint {
 
   /** The first message tells what the connection is for; who says nothing is hung up on. */
   #accept(socket: TLSSocket): void {
-    const { onConsole } = this.#options;
-    const silence = setTimeout(() => socket.destroy(), failureTimeoutMs);
+    const { onConsole, timeoutMs } = this.#options;
+    const silence = setTimeout(() => socket.destroy(), timeoutMs);
     const ignore = () => {};
     socket.on("error", ignore);
     socket.once("close", () => clearTimeout(silence));
@@ -160,12 +168,16 @@ export class Endpoint {
   }
 
   #open(link: Link, socket: TLSSocket): void {
-    const { onMessage, onClosed, onBadPeer, turn } = this.#options;
+    const { vm, onMessage, onClosed, onBadPeer, onPeer, turn } = this.#options;
+    // A socket that was closed meanwhile knows its other side no more.
+    const host = socket.remoteAddress ?? null;
     const events = {
       onMessage: (bytes: Uint8Array) => {
         // After hanging up, what was still on its way is of no interest.
         if (!this.#links.has(link)) return;
         const message = decodeMessage(bytes);
+        const nonce = message.kind === "hello" && message.vm !== vm ? null : senderOf(message);
+        if (nonce !== null && host !== null) onPeer(nonce, host);
         if (message.kind !== "snapshotChunk") onMessage(link, message);
         else onMessage(link, { ...message, bytes: unpack(message.bytes) });
       },
@@ -177,6 +189,11 @@ export class Endpoint {
     const connection = new Connection(socket, messageBytesMax, events, turn);
     this.#links.set(link, { connection, packing: Promise.resolve() });
   }
+}
+
+/** Who says in `message` who it is; null: it does not. */
+function senderOf(message: ChannelMessage): Nonce | null {
+  return message.kind === "hello" || message.kind === "welcome" ? message.nonce : null;
 }
 
 /** A frame's length comes before its tag. */

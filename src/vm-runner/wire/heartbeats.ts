@@ -8,27 +8,30 @@ export interface HeartbeatOptions {
   readonly nonce: Nonce;
   readonly key: Uint8Array;
   readonly listen: Address;
-  readonly peer: Address;
-  /** An authentic heartbeat of this runner came. */
-  readonly onHeartbeat: (nonce: Nonce) => void;
+  readonly intervalMs: number;
+  /** An authentic heartbeat of this runner came, from `host`. */
+  readonly onHeartbeat: (nonce: Nonce, host: string) => void;
   /** The thread cannot go on: without heartbeats the other half would see a failure. */
   readonly onFailure: (error: Error) => void;
 }
 
 export interface Heartbeats {
   setEpoch(epoch: Epoch): void;
+  /** Where they go from now on; null, as at first: nowhere. */
+  setPeer(peer: Address | null): void;
   stop(): Promise<void>;
 }
 
 /** Resolves once the datagram port is bound; rejects with the system's error otherwise. */
 export function startHeartbeats(options: HeartbeatOptions): Promise<Heartbeats> {
-  const { vm, nonce, key, listen, peer, onHeartbeat, onFailure } = options;
-  const data: HeartbeatWorkerData = { vm, nonce, key, listen, peer };
+  const { onHeartbeat, onFailure, ...data } = options;
   const worker = new Worker(new URL("./heartbeat-worker.js", import.meta.url), {
-    workerData: data,
+    workerData: data satisfies HeartbeatWorkerData,
   });
+  const tell = (order: HeartbeatOrder) => worker.postMessage(order);
   const heartbeats: Heartbeats = {
-    setEpoch: (epoch) => worker.postMessage(epoch),
+    setEpoch: (epoch) => tell({ kind: "epoch", epoch }),
+    setPeer: (peer) => tell({ kind: "peer", peer }),
     stop: async () => {
       worker.removeAllListeners();
       await worker.terminate();
@@ -39,7 +42,7 @@ export function startHeartbeats(options: HeartbeatOptions): Promise<Heartbeats> 
     worker.once("message", () => {
       worker.off("error", reject);
       worker.on("error", onFailure);
-      worker.on("message", (heard: Nonce) => onHeartbeat(heard));
+      worker.on("message", (heard: HeardHeartbeat) => onHeartbeat(heard.nonce, heard.host));
       resolve(heartbeats);
     });
   });
@@ -50,5 +53,14 @@ export interface HeartbeatWorkerData {
   readonly nonce: Nonce;
   readonly key: Uint8Array;
   readonly listen: Address;
-  readonly peer: Address;
+  readonly intervalMs: number;
+}
+
+export type HeartbeatOrder =
+  | { readonly kind: "epoch"; readonly epoch: Epoch }
+  | { readonly kind: "peer"; readonly peer: Address | null };
+
+export interface HeardHeartbeat {
+  readonly nonce: Nonce;
+  readonly host: string;
 }
