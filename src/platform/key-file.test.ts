@@ -1,7 +1,7 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { createKeyFile, readKeyFile } from "./key-file.ts";
 
 let folder: string;
@@ -38,4 +38,27 @@ test.each([
 
 test("a key file that is not there is named", () => {
   expect(() => readKeyFile(file)).toThrow(`cannot read key file ${file}: Error: ENOENT`);
+});
+
+describe("as the volume of a Secret has it, root's and of the pod's group,", () => {
+  const group = 4321;
+  const pod = { uid: -1, groups: [100, group] };
+  const cases: [string, number, typeof pod, boolean][] = [
+    ["readable by the group that the process is in", 0o440, pod, true],
+    ["readable and writable by its owner, too", 0o640, pod, true],
+    ["of a group that the process is not in", 0o440, { ...pod, groups: [100] }, false],
+    ["of this user, who could keep the group out", 0o440, { ...pod, uid: 0 }, false],
+    ["writable by the group", 0o460, pod, false],
+    ["executable by the group", 0o450, pod, false],
+    ["readable by all others", 0o444, pod, false],
+  ];
+  const isRoot = process.getuid?.() === 0;
+  const title = isRoot ? "" : " (skipped: only root can give files away)";
+  (isRoot ? test : test.skip).each(cases)(`a key %s${title}`, (_, mode, reader, isTaken) => {
+    writeFileSync(file, "ab".repeat(32));
+    chownSync(file, 0, group);
+    chmodSync(file, mode);
+    if (isTaken) expect(readKeyFile(file, reader)).toHaveLength(32);
+    else expect(() => readKeyFile(file, reader)).toThrow(/so others can read it/);
+  });
 });
