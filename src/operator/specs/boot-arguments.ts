@@ -7,7 +7,8 @@ const guestDirectory = "/guest";
 
 /**
  * The kinds of volume that a pod with restricted Pod Security may have. They are picked here as well as
- * by the API's rule: whoever may make a VM may not by that read a node's file system.
+ * by the API's rule: whoever may make a VM may not by that read a node's file system. Of any other
+ * kind nothing is left, and the runner finds no kernel.
  */
 const volumeSources: readonly string[] = [
   ...["configMap", "csi", "ephemeral", "image", "persistentVolumeClaim", "projected", "secret"],

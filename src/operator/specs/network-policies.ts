@@ -21,7 +21,7 @@ import { componentLabels, metadataOf, podsOf } from "./object-metadata.ts";
 import { publishedPort } from "./services.ts";
 
 /** Labels by which whoever runs the cluster lets scrapers in. */
-export const scrapeLabels = {
+const scrapeLabels = {
   pod: { "lockstep.dev/scrape": "true" },
   namespace: { "lockstep.dev/monitoring": "true" },
 } as const;

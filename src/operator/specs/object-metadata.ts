@@ -13,10 +13,10 @@ export interface SpecMetadata {
 }
 
 /**
- * The longest name of a VM. A pod's name is also its hostname, and a runner's nonce begins with it: both
- * have at most 63 or 64 characters.
+ * The longest name of a VM: with the component and a number behind it, it is the name of a pod, which is
+ * also a hostname and has at most 63 characters.
  */
-export const vmNameLengthMax = 40;
+const vmNameLengthMax = 40;
 /** Names of Services and pods are made of it, so it obeys the strictest of their rules. */
 const vmName = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 
