@@ -28,7 +28,8 @@ test("every field has a description", () => {
 });
 
 test("a rule and its message are a pair, over several lines too", () => {
-  const comment = "Words.\n@rule self > 1 &&\n  self < 5\n@message be\n  small\n@rule a\n@message b";
+  const comment =
+    "Words.\n@rule self > 1 &&\n  self < 5\n@message be\n  small\n@rule a\n@message b";
   expect(readTags(comment).rules).toEqual([
     { rule: "self > 1 && self < 5", message: "be small" },
     { rule: "a", message: "b" },

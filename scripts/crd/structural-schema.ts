@@ -52,9 +52,18 @@ const sameKeywords = [
   ...["format", "pattern", "minimum", "maximum", "minLength", "maxLength"],
   ...["minItems", "maxItems", "minProperties", "maxProperties"],
 ];
-/** As the API server writes a quantity's pattern itself. */
-const quantityPattern =
-  "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$";
+/** A number or a string, as in a container's resources. */
+const quantity = {
+  anyOf: [{ type: "integer" }, { type: "string" }],
+  maxLength: 32,
+  "x-kubernetes-int-or-string": true,
+  "x-kubernetes-validations": [
+    {
+      rule: "type(self) == int || isQuantity(self)",
+      message: "a quantity is a number with or without a suffix, such as 2, 500m or 600Mi",
+    },
+  ],
+} as const;
 
 /** Throws when the types say something that a structural schema cannot. */
 export function structuralSchema(given: JsonSchema, source: Source): StructuralSchema {
@@ -131,10 +140,5 @@ function mapPart(schema: JsonSchema, tags: CommentTags, source: Source): Structu
     );
   }
   if (!tags.intOrString) return { additionalProperties: structuralSchema(values, source) };
-  const quantity = {
-    anyOf: [{ type: "integer" }, { type: "string" }],
-    pattern: quantityPattern,
-    "x-kubernetes-int-or-string": true,
-  } as const;
   return { additionalProperties: quantity };
 }
