@@ -7,13 +7,14 @@
 import { createHash } from "node:crypto";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { zstdCompress, zstdDecompress } from "node:zlib";
+import { createZstdDecompress, zstdCompress } from "node:zlib";
 import { z } from "zod";
 
 const magic = "lockstep boot 1\n";
 const headerBytesMax = 4096;
 /** The largest guest (1 GiB) with v86's own memory. */
 const stateBytesMax = 2 ** 31;
+const pieceBytes = 1 << 20;
 
 export interface BootState {
   readonly memory: Uint8Array;
@@ -68,21 +69,32 @@ export async function checkBootSnapshot(file: string): Promise<BootSnapshotHeade
   return (await readWhole(file)).header;
 }
 
-/** @throws BootSnapshotFileError when the file is not there or not whole. */
-export async function loadBootSnapshot(file: string): Promise<BootState> {
+/**
+ * Hands the memory over piece by piece, in order, so that it is never there twice.
+ * @throws BootSnapshotFileError when the file is not there or not whole.
+ */
+export async function loadBootSnapshot(
+  file: string,
+  onMemory: (offset: number, bytes: Uint8Array) => void,
+): Promise<Omit<BootState, "memory">> {
   const { header, compressed } = await readWhole(file);
   const { timeUs, memoryBytes, devicesBytes } = header;
-  const content = await promisify(zstdDecompress)(compressed, {
-    maxOutputLength: memoryBytes + devicesBytes,
-  });
-  if (content.length !== memoryBytes + devicesBytes) {
-    throw new BootSnapshotFileError(`boot snapshot ${file} has ${content.length} bytes of state`);
-  }
-  return {
-    timeUs,
-    memory: content.subarray(0, memoryBytes),
-    devices: new Uint8Array(content.subarray(memoryBytes)),
+  const devices = new Uint8Array(devicesBytes);
+  let loaded = 0;
+  const take = (bytes: Uint8Array): void => {
+    if (loaded + bytes.length > memoryBytes + devicesBytes) {
+      throw new BootSnapshotFileError(`boot snapshot ${file} has more state than it says`);
+    }
+    const ofMemory = bytes.subarray(0, Math.max(0, memoryBytes - loaded));
+    if (ofMemory.length > 0) onMemory(loaded, ofMemory);
+    devices.set(bytes.subarray(ofMemory.length), Math.max(0, loaded - memoryBytes));
+    loaded += bytes.length;
   };
+  const decompress = createZstdDecompress({ chunkSize: pieceBytes });
+  decompress.end(compressed);
+  for await (const piece of decompress) take(piece);
+  if (loaded === memoryBytes + devicesBytes) return { timeUs, devices };
+  throw new BootSnapshotFileError(`boot snapshot ${file} has ${loaded} bytes of state`);
 }
 
 async function readWhole(

@@ -18,7 +18,7 @@ import type { Machine } from "../machine/machine.ts";
 import { describe, type Next } from "../replay/execution.ts";
 import { Executor, type ExecutorParts } from "../replay/executor.ts";
 import type { ExecutorCommand, ExecutorEvent } from "../replay/executor-protocol.ts";
-import { loadBootSnapshot } from "./boot-snapshot-file.ts";
+import { checkBootSnapshot, loadBootSnapshot } from "./boot-snapshot-file.ts";
 import { createMachine, createTarget } from "./machine-factory.ts";
 import type { VmWorkerData } from "./vm-thread.ts";
 
@@ -127,9 +127,11 @@ async function makeMachine({
     case "powerOn":
       return { machine: await createMachine(images, compiled), startUs: 0 };
     case "bootSnapshot": {
-      const { memory, devices, timeUs } = await loadBootSnapshot(origin.file);
-      const target = await createTarget(images, compiled, memory.length);
-      target.write(0, memory);
+      const { memoryBytes } = await checkBootSnapshot(origin.file);
+      const target = await createTarget(images, compiled, memoryBytes);
+      const { devices, timeUs } = await loadBootSnapshot(origin.file, (offset, bytes) =>
+        target.write(offset, bytes),
+      );
       return { machine: await target.finish(devices), startUs: timeUs };
     }
   }
