@@ -1,6 +1,6 @@
 /** What goes between buildah and us. */
 import { expect, test } from "@jest/globals";
-import { onlyManifest, ulimitsFrom } from "./lockstep-image.ts";
+import { onlyManifest, snapshotOf, ulimitsFrom } from "./lockstep-image.ts";
 
 const limits = `Limit                     Soft Limit           Hard Limit           Units
 Max processes             96365                unlimited            processes
@@ -25,5 +25,18 @@ test.each([[{}], [null], [{ manifests: [] }], [{ manifests: [{}, {}] }], [{ mani
   "an index without exactly one image is refused: %j",
   (index) => {
     expect(() => onlyManifest(index)).toThrow("without exactly one image");
+  },
+);
+
+test("the kept boot is the file that lockstep prepare names", () => {
+  expect(snapshotOf('{"ready":true,"snapshot":"/cache/boot/1.snapshot"}\n')).toBe(
+    "/cache/boot/1.snapshot",
+  );
+});
+
+test.each([[""], ["booted"], ['{"ready":true,"snapshot":null}']])(
+  "a boot that was not kept is said: %j",
+  (printed) => {
+    expect(() => snapshotOf(printed)).toThrow("the guest's boot was not kept");
   },
 );

@@ -1,6 +1,6 @@
 /**
- * The image of Lockstep itself: the project's Dockerfile over a context with exactly what the
- * product opens when it runs. buildah's storage lives as long as one build: to fill it takes
+ * The image of Lockstep itself: the project's Dockerfile over a context with what its first stage
+ * would make of a checkout (packages, guest and boot are mostly here already). buildah's storage lives as long as one build: to fill it takes
  * seconds, and there are no old layers to look after.
  */
 import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
@@ -21,6 +21,7 @@ const packageFiles = ["package.json", "package-lock.json", ".npmrc"];
 const contextPlaces = ["dist", "guest", "package.json", "src/cli/page"];
 const npmTimeoutMs = 300_000;
 const guestTimeoutMs = 900_000;
+const bootTimeoutMs = 300_000;
 const buildTimeoutMs = 300_000;
 
 /** The files that the image follows from. @throws ClusterError when the product is not built. */
@@ -52,12 +53,13 @@ export async function buildLockstepImage(
 }
 
 async function stageContext(context: string, npm: string): Promise<void> {
+  const app = path.join(context, "app");
   for (const place of contextPlaces) {
-    await cp(path.join(project, place), path.join(context, place), { recursive: true });
+    await cp(path.join(project, place), path.join(app, place), { recursive: true });
   }
   await installPackages(npm);
-  await rename(path.join(npm, "node_modules"), path.join(context, "node_modules"));
-  await stageGuest("default", path.join(context, "guests"));
+  await rename(path.join(npm, "node_modules"), path.join(app, "node_modules"));
+  await stageGuest(path.join(context, "cache"));
   await makeReadable(context);
 }
 
@@ -79,13 +81,25 @@ async function installPackages(directory: string): Promise<void> {
   await run("find", [path.join(directory, "node_modules"), ...maps]);
 }
 
-/** A guest is found by the name of its folder, which build.sh derives from its sources. */
-async function stageGuest(name: string, guests: string): Promise<void> {
+/** The default guest and its kept boot, where a runner looks for them in a cache. */
+async function stageGuest(cache: string): Promise<void> {
   const script = path.join(project, "guest", "build.sh");
-  const printed = await run("bash", [script, name], { timeoutMs: guestTimeoutMs });
-  const built = printed.trim().split("\n").at(-1) ?? "";
-  await cp(built, path.join(guests, path.basename(built)), { recursive: true });
-  await symlink(path.basename(built), path.join(guests, name));
+  const printed = await run("bash", [script, "default"], { timeoutMs: guestTimeoutMs });
+  const guest = printed.trim().split("\n").at(-1) ?? "";
+  await cp(guest, path.join(cache, "guest", path.basename(guest)), { recursive: true });
+  const command = [path.join(project, "dist", "cli", "main.js"), "prepare", "--guest", "default"];
+  const prepared = await run(process.execPath, command, { timeoutMs: bootTimeoutMs });
+  const boot = snapshotOf(prepared);
+  await mkdir(path.join(cache, "boot"));
+  await cp(boot, path.join(cache, "boot", path.basename(boot)));
+}
+
+/** What `lockstep prepare` says. @throws ClusterError */
+export function snapshotOf(printed: string): string {
+  const said: unknown = printed.startsWith("{") ? JSON.parse(printed) : null;
+  const file = typeof said === "object" && said !== null && "snapshot" in said && said.snapshot;
+  if (typeof file === "string") return file;
+  throw new ClusterError(`the guest's boot was not kept: lockstep prepare says ${printed.trim()}`);
 }
 
 /** The layout that buildah wrote. */
@@ -105,7 +119,8 @@ async function buildWithBuildah(
   const driver = ["--root", storage, "--runroot", `${storage}-run`, "--storage-driver", "vfs"];
   const limits = ulimitsFrom(await readFile("/proc/self/limits", "utf8"));
   const isolation = ["--isolation", "chroot", "--signature-policy", policy, "--timestamp", "0"];
-  const source = ["--build-arg", `BASE=oci-archive:${baseFile}`, "-f", dockerfile];
+  const made = ["--build-arg", `BASE=oci-archive:${baseFile}`, "--build-arg", "PRODUCT=made"];
+  const source = [...made, "-f", dockerfile];
   const buildah = (args: readonly string[]) => runBuildah(args, work, settings);
   await buildah([...driver, "build", ...isolation, ...limits, ...source, "-t", reference, context]);
   const target = [reference, `oci:${layout}:built`];
