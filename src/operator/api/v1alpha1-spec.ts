@@ -42,7 +42,7 @@ export interface KernelSpec {
  * @rule [has(self.configMap), has(self.csi), has(self.ephemeral), has(self.image), has(self.persistentVolumeClaim), has(self.projected), has(self.secret)].filter(given, given).size() == 1
  * @message volume takes exactly one of configMap, csi, ephemeral, image, persistentVolumeClaim, projected and secret
  */
-export type VolumeSource = {
+type VolumeSource = {
   /**
    * A ConfigMap of the namespace.
    * @preserveUnknownFields
@@ -159,7 +159,7 @@ export interface PublishedPortSpec {
 }
 
 /** How it is found out whether the guest is ready. */
-export interface ReadinessSpec {
+interface ReadinessSpec {
   /**
    * The guest is ready when a program of it accepts connections on this TCP port.
    * @asType integer
@@ -261,7 +261,7 @@ export interface PlacementSpec {
  * @rule !has(self.tolerationSeconds) || has(self.effect) && self.effect == "NoExecute"
  * @message tolerationSeconds needs effect: NoExecute; take it away, or set the effect
  */
-export interface Toleration {
+interface Toleration {
   /**
    * Key of the taint; left out with operator Exists: all taints.
    * @maxLength 317

@@ -26,7 +26,7 @@ export interface FTVirtualMachine {
 }
 
 /** What is used of the metadata that every object has. */
-export interface ObjectMeta {
+interface ObjectMeta {
   readonly name: string;
   readonly namespace: string;
   readonly uid: string;
@@ -153,7 +153,7 @@ export interface FTVirtualMachineStatus {
   readonly conditions?: readonly Condition[];
 }
 
-export interface RecordMark {
+interface RecordMark {
   /** Of the Lease that is the record. */
   readonly uid: string;
 }
