@@ -108,7 +108,7 @@ function gatewayPlace({ gateways }: PairSight): { readonly gateway?: PodPlace } 
 }
 
 /** Steps in which the lag is told, in milliseconds. */
-const lagStepsMs = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
+export const lagStepsMs = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
 
 /** Rounded up; it goes down only when it is well below the step that was told. */
 function lagOf({ record, sight }: Situation, before: number | undefined): number | null {
