@@ -37,7 +37,8 @@ function main([task, ...args]) {
   requirePlatform();
   withLock(() => {
     install();
-    build();
+    // What is generated may be what the sources lack.
+    if (task !== "generate") build();
   });
   runAll(plan(args).flat());
 }
