@@ -7,6 +7,7 @@ import { consoleCommand } from "./console.ts";
 import { demoCommand } from "./demo.ts";
 import { gatewayCommand } from "./gateway.ts";
 import { killCommand } from "./kill.ts";
+import { operatorCommand } from "./operator.ts";
 import { prepareCommand } from "./prepare.ts";
 import { recordCommand } from "./record.ts";
 import { replayCommand } from "./replay.ts";
@@ -28,7 +29,8 @@ const program = new Command("lockstep")
   .addCommand(replayCommand())
   .addCommand(runnerCommand())
   .addCommand(arbiterCommand())
-  .addCommand(gatewayCommand());
+  .addCommand(gatewayCommand())
+  .addCommand(operatorCommand());
 
 // Commander prints the sentence itself; only the exit code is ours.
 for (const command of [program, ...program.commands]) command.exitOverride();

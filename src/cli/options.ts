@@ -80,3 +80,8 @@ export function parseKills(text: string): number {
   }
   return kills;
 }
+
+/** An option that may be given again: all that it says, in order. */
+export function collect<Value>(parse: (text: string) => Value) {
+  return (text: string, before: readonly Value[]): readonly Value[] => [...before, parse(text)];
+}

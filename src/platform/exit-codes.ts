@@ -27,4 +27,6 @@ export const exitCodes = {
   truncatedLog: 12,
   /** gvproxy, which a guest's network needs, is not there and cannot be built, or does not work. */
   noGvproxy: 13,
+  /** An operator does not lead any more, because it could not renew its Lease: it is to be started again. */
+  leaseLost: 14,
 } as const;

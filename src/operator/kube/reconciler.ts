@@ -1,0 +1,211 @@
+/**
+ * One look at one VM: gather, plan, write the status, tell events, act. The status comes first, with the
+ * version that was seen: what a plan wants remembered is written before anything is done that leans on it,
+ * and who saw an old version does nothing. Whatever fails is looked at again; nothing is retried within.
+ */
+import type { Logger } from "../../platform/logging.ts";
+import type { FTVirtualMachine, FTVirtualMachineStatus } from "../api/v1alpha1.ts";
+import type { OperatorMetrics } from "../metrics/operator-metrics.ts";
+import type { Action, Plan } from "../reconcile/actions.ts";
+import type { Observation } from "../reconcile/observation.ts";
+import type { ClusterView } from "./cluster-view.ts";
+import type { EventRecorder } from "./event-recorder.ts";
+import { type GatherSources, gather } from "./gather.ts";
+import type { KubernetesApi } from "./kubernetes-api.ts";
+import { apiErrorCode, KubernetesApiError } from "./kubernetes-api-error.ts";
+import { machineEntry, type RawMachine } from "./observed.ts";
+import type { Performer } from "./perform.ts";
+import type { RateLimiter } from "./rate-limiter.ts";
+import { objectPath } from "./resources.ts";
+import { sameJson } from "./same-json.ts";
+import { partsOfKey } from "./vm-key.ts";
+import { foreignMsMax, type VmMemory } from "./vm-memory.ts";
+
+export interface ReconcilerOptions extends GatherSources {
+  readonly api: KubernetesApi;
+  readonly view: ClusterView;
+  readonly memory: VmMemory;
+  readonly performer: Performer;
+  readonly events: EventRecorder;
+  readonly metrics: OperatorMetrics;
+  /** Of pods that are made and of pods that are deleted by force, in the whole cluster. */
+  readonly storm: RateLimiter;
+  readonly plan: (observation: Observation) => Plan;
+  readonly log: Logger;
+}
+
+/** Every VM is looked at so often even if nothing seems to change. */
+const resyncMs = 10 * 60_000;
+
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  /** Uids of the VMs that were looked at, by key. */
+  readonly #uids = new Map<string, string>();
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Returns after how many milliseconds to look again; null: there is no such VM any more.
+   * @throws KubernetesApiError where the API server did not do what was asked
+   */
+  async reconcile(key: string): Promise<number | null> {
+    const vm = this.#options.view.machines.get(key)?.value;
+    const uid = this.#uids.get(key);
+    if (uid !== undefined && uid !== vm?.metadata.uid) this.#forget(key, uid);
+    await this.#releaseOrphans(key, vm);
+    if (vm === undefined) return null;
+    this.#uids.set(key, vm.metadata.uid);
+    const observation = await gather(vm, this.#options);
+    const plan = this.#options.plan(observation);
+    this.#measure(vm, plan.status);
+    const written = await this.#writeStatus(vm, plan.status);
+    if (written === null) return null;
+    for (const event of plan.events) this.#options.events.tell(vm, event);
+    const waitMs = await this.#perform(key, written, plan.actions);
+    const foreign = this.#options.memory.foreign(vm.metadata.uid, Date.now()).length > 0;
+    return Math.min(
+      resyncMs,
+      plan.againInMs ?? resyncMs,
+      waitMs ?? resyncMs,
+      foreign ? foreignMsMax : resyncMs,
+    );
+  }
+
+  #forget(key: string, uid: string): void {
+    const { memory, performer, metrics } = this.#options;
+    this.#uids.delete(key);
+    memory.forget(uid);
+    performer.forget(uid);
+    const { namespace, name } = partsOfKey(key);
+    metrics.machines.forget(namespace, name);
+  }
+
+  /** Pods whose VM is gone, or was made anew, are held for nobody. */
+  async #releaseOrphans(key: string, vm: FTVirtualMachine | undefined): Promise<void> {
+    const { view, performer } = this.#options;
+    for (const { value } of view.pods.ofVm(key)) {
+      const { owner, pod } = value;
+      if (!pod.held || owner === null || owner === vm?.metadata.uid) continue;
+      await performer.releasePod(partsOfKey(key).namespace, pod.name, pod.uid);
+    }
+  }
+
+  /** The VM as it is afterwards; null: it is gone. */
+  async #writeStatus(
+    vm: FTVirtualMachine,
+    status: FTVirtualMachineStatus,
+  ): Promise<FTVirtualMachine | null> {
+    if (sameJson(vm.status ?? {}, status)) return vm;
+    const { api, view, metrics } = this.#options;
+    const { namespace, name } = vm.metadata;
+    metrics.onWrite("FTVirtualMachine", "status");
+    const path = `${objectPath("FTVirtualMachine", namespace, name)}/status`;
+    try {
+      const body = { ...vm, status };
+      const entry = machineEntry(await api.send<RawMachine>({ method: "PUT", path, body }));
+      if (entry === null) return null;
+      view.machines.assume(entry.key, entry);
+      return entry.value;
+    } catch (error) {
+      if (apiErrorCode(error) === "not found") return null;
+      throw error;
+    }
+  }
+
+  /**
+   * What is refused is remembered for the next plan and does not keep the rest from being done; the VM's
+   * finalizer stays until all else is done. Returns for how long an action has to wait for its turn.
+   */
+  async #perform(
+    key: string,
+    vm: FTVirtualMachine,
+    actions: readonly Action[],
+  ): Promise<number | null> {
+    let waitMs: number | null = null;
+    let refused: KubernetesApiError | null = null;
+    for (const [i, action] of actions.entries()) {
+      if (action.kind === "removeFinalizer" && (refused !== null || waitMs !== null)) continue;
+      const turnMs = this.#turnMs(`${key} ${i}`, action);
+      if (turnMs > 0) waitMs = Math.min(waitMs ?? turnMs, turnMs);
+      else refused = (await this.#try(key, vm, action)) ?? refused;
+    }
+    if (refused !== null) throw refused;
+    return waitMs;
+  }
+
+  /** Null, or why it was refused. */
+  async #try(
+    key: string,
+    vm: FTVirtualMachine,
+    action: Action,
+  ): Promise<KubernetesApiError | null> {
+    const { performer, memory, log } = this.#options;
+    const { uid } = vm.metadata;
+    try {
+      await performer.perform(vm, action);
+      memory.accept(uid, tryOf(action));
+      return null;
+    } catch (error) {
+      if (!(error instanceof KubernetesApiError) || !isRefusal(error)) throw error;
+      const { message } = error;
+      memory.refuse(uid, tryOf(action), { what: whatOf(action), message, atMs: Date.now() });
+      log.warn({ vm: key, action: action.kind, reason: message }, "an action was refused");
+      return error;
+    }
+  }
+
+  /** How long an action has to wait so that many machines at once are no storm. */
+  #turnMs(who: string, action: Action): number {
+    const limited =
+      action.kind === "createPod" || (action.kind === "deletePod" && action.force === true);
+    return limited ? this.#options.storm.ask(who, performance.now()) : 0;
+  }
+
+  #measure(vm: FTVirtualMachine, status: FTVirtualMachineStatus): void {
+    const { powerState, faultTolerance } = vm.spec;
+    const { primary, backup, phase = "Pending", conditions = [] } = status;
+    const nodes = [primary?.node, backup?.node].filter((node) => node !== undefined);
+    const running = faultTolerance.enabled ? 2 : 1;
+    this.#options.metrics.machines.observe(vm.metadata.namespace, vm.metadata.name, {
+      ...{ phase, conditions, nodes: new Set(nodes).size },
+      nodesWanted: powerState === "Stopped" ? 0 : running,
+    });
+  }
+}
+
+/** Where something is to be made and is not found, the namespace is missing. */
+function isRefusal({ code }: KubernetesApiError): boolean {
+  return code === "refused" || code === "not found";
+}
+
+/** Tries of the same kind meet the same refusal. */
+function tryOf(action: Action): string {
+  return `${action.kind} ${whatOf(action)}`;
+}
+
+/** In a sentence: what the API server refused. */
+function whatOf(action: Action): string {
+  switch (action.kind) {
+    case "addFinalizer":
+    case "removeFinalizer":
+      return "finalizer";
+    case "createRecord":
+      return "Lease";
+    case "createKey":
+      return "Secret";
+    case "apply":
+    case "delete":
+      return action.objectKind;
+    case "createPod":
+      return "Pod";
+    case "deletePod":
+    case "releasePod":
+      return "deletion of a Pod";
+    case "labelPod":
+      return "label of a Pod";
+    case "powerOff":
+      return "power-off";
+  }
+}
