@@ -103,7 +103,7 @@ write_initrd() {
   early=$(module_files "${early_modules[@]}" | unique_lines)
   late=$(module_files "${early_modules[@]}" "${late_modules[@]}" | unique_lines | grep -vxF "$early")
 
-  for directory in bin dev etc lib lib/modules mnt proc root sys tmp; do
+  for directory in bin dev etc lib lib/modules mnt proc root srv srv/cgi-bin sys tmp; do
     archive_entry "$directory" 40755
   done
   archive_entry dev/console 20600 "" 5 1
@@ -114,6 +114,9 @@ write_initrd() {
   done
   for file in "$source_dir"/etc/*; do
     archive_entry "etc/${file##*/}" 100644 "$file"
+  done
+  for file in "$source_dir"/srv/cgi-bin/*; do
+    archive_entry "srv/cgi-bin/${file##*/}" 100755 "$file"
   done
   while read -r file; do
     archive_entry "lib/modules/${file##*/}" 100644 "$file"
