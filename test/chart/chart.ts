@@ -5,7 +5,6 @@ import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "@jest/globals";
-import { loadAllYaml } from "@kubernetes/client-node";
 import { BinariesError } from "../cluster/binaries/binaries-error.ts";
 import { ClusterError } from "../cluster/cluster-error.ts";
 import { findHelm, type Helm, helmAlone } from "../cluster/helm.ts";
@@ -14,20 +13,6 @@ export const root = fileURLToPath(new URL("../../", import.meta.url));
 export const chart = path.join(root, "charts", "lockstep");
 export const release = "lockstep";
 export const namespace = "lockstep-system";
-
-/** As much of a Kubernetes object as tests look into. */
-export interface KubernetesObject {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-  };
-  // biome-ignore lint/suspicious/noExplicitAny: SAFETY: what it is depends on the kind, and tests compare it.
-  readonly [field: string]: any;
-}
 
 const program = await findHelm((text) => void process.stderr.write(`cluster: ${text}\n`)).catch(
   (error: unknown) => {
@@ -63,25 +48,7 @@ export async function template(values: Values, place: string = chart): Promise<s
   return await helm().run([...where, ...setting(values)]);
 }
 
-export async function render(values: Values): Promise<KubernetesObject[]> {
-  return objectsOf(await template(values));
-}
-
-export function objectsOf(text: string): KubernetesObject[] {
-  return loadAllYaml(text).filter((object) => object !== null && object !== undefined);
-}
-
-/** The only object of that kind, and name if there is one. */
-export function find(objects: readonly KubernetesObject[], kind: string, name?: string) {
-  const found = objects.filter((object) => {
-    return object.kind === kind && (name === undefined || object.metadata.name === name);
-  });
-  const [object] = found;
-  if (found.length === 1 && object !== undefined) return object;
-  throw new Error(`there are ${found.length} objects ${kind} ${name ?? ""}, and not one`);
-}
-
-/** The file holds this text; with LOCKSTEP_RENEW=1, afterwards. */
+/** The file holds this text; with LOCKSTEP_RENEW=1, it does afterwards. */
 export async function expectFile(file: string, text: string): Promise<void> {
   const place = path.join(root, file);
   const before = await readFile(place, "utf8").catch(() => "");

@@ -1,15 +1,15 @@
 /** What the chart makes of values, in files that show each change of it; and the plain manifests. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { expect, test } from "@jest/globals";
+import { operatorCommand } from "../../src/cli/operator.ts";
 import {
   chart,
   describeWithHelm,
   expectFile,
   helm,
   namespace,
-  objectsOf,
   setting,
   someImage,
   template,
@@ -61,6 +61,47 @@ describeWithHelm(`the chart${unlessNoHelm}`, () => {
     await expectFile("manifests/lockstep.yaml", plainManifests(await template(values), namespace));
   });
 
+  test.each(Object.values(sets))(
+    "gives the operator arguments that it understands",
+    async (values) => {
+      const rendered = await template(values);
+      const lines = /^ {10}args:\n((?: {12}- .*\n)+)/m.exec(rendered)?.[1] ?? "";
+      const [command, ...args] = [...lines.matchAll(/- (.*)/g)].map(
+        ([, argument = ""]) => argument,
+      );
+      expect(command).toBe("operator");
+      const { operands, unknown } = operatorCommand().exitOverride().parseOptions(args);
+      expect([args.length > 5, operands, unknown]).toEqual([true, [], []]);
+    },
+  );
+
+  test("has the alerts, with an address for readers before the runbooks", async () => {
+    const rules = { "monitoring.rules.enabled": true, "crds.enabled": false, ...someImage };
+    const alerts = await readFile(path.join(chart, "files", "alerts.yaml"), "utf8");
+    const indented = alerts.trim().replace(/^/gm, "  ");
+    expect(await template(rules)).toContain(indented);
+    const base = "https://git.example.com/lockstep/";
+    const based = await template({ ...rules, "monitoring.rules.runbookBase": base });
+    expect(based).toContain(
+      indented.replaceAll("_url: ", "_url: https://git.example.com/lockstep/"),
+    );
+  });
+
+  test("has every dashboard, to the byte", async () => {
+    const folder = path.join(chart, "files", "dashboards");
+    const names = (await readdir(folder)).sort();
+    const rendered = await template({
+      ...{ ...someImage, "crds.enabled": false },
+      "monitoring.dashboards": { enabled: true, annotations: { folder: "Lockstep" } },
+    });
+    expect(rendered.match(/^ {2}lockstep-\S+\.json: \|$/gm)).toHaveLength(names.length);
+    expect(names.length).toBeGreaterThan(1);
+    for (const name of names) {
+      const text = (await readFile(path.join(folder, name), "utf8")).trim();
+      expect(rendered.includes(text.replace(/^/gm, "    "))).toBe(true);
+    }
+  });
+
   test("is without fault for helm lint --strict", async () => {
     for (const values of [{}, ...Object.values(sets)]) {
       const { code, stdout } = await helm().attempt([
@@ -80,7 +121,7 @@ describeWithHelm(`the chart${unlessNoHelm}`, () => {
       const values = { ...someImage, "monitoring.dashboards.enabled": true };
       const packaged = await template(values, path.join(folder, "lockstep-0.1.0.tgz"));
       expect(packaged).toBe(await template(values));
-      expect(objectsOf(packaged).map(({ kind }) => kind)).toContain("CustomResourceDefinition");
+      expect(packaged).toContain("\nkind: CustomResourceDefinition\n");
     } finally {
       await rm(folder, { recursive: true });
     }
