@@ -98,6 +98,7 @@ test("where the API server has another port, runners reach that one", () => {
   const policy = runnerPolicy(vm, { ...settings, apiServerPorts: [16443] });
   expect(reaching(policy, "egress", "TCP", 16443)).toEqual(names);
   expect(reaching(policy, "egress", "TCP", 6443)).toEqual([]);
+  expect(() => runnerPolicy(vm, { ...settings, apiServerPorts: [] })).toThrow("anywhere");
 });
 
 test("each policy is about the pods of its component and of this VM", () => {
@@ -118,12 +119,17 @@ function reaching(
   port: number,
 ): string[] {
   const spec = policy["spec"] as Spec;
+  // An empty list of ports, or of peers, is as good as none: it lets through all.
   const rules = (spec[direction] ?? []).filter(
-    (rule) => rule.ports?.some((p) => p.protocol === protocol && p.port === port) ?? true,
+    ({ ports = [] }) =>
+      ports.length === 0 || ports.some((p) => p.protocol === protocol && p.port === port),
   );
   const peersOf = (rule: Rule) => (direction === "ingress" ? rule.from : rule.to);
   const passes = (who: Somebody) =>
-    rules.some((rule) => peersOf(rule)?.some((peer) => isPeer(peer, who)) ?? true);
+    rules.some((rule) => {
+      const peers = peersOf(rule) ?? [];
+      return peers.length === 0 || peers.some((peer) => isPeer(peer, who));
+    });
   return Object.entries(people).flatMap(([name, who]) => (passes(who) ? [name] : []));
 }
 

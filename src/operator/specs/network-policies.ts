@@ -13,6 +13,7 @@
  * Probes come from the node itself, which policies do not keep out. What the guest sends leaves from the
  * gateway and may go anywhere: to limit it is for the namespace's own policies.
  */
+import { assert } from "../../shared/assert.ts";
 import { objectNames, ports } from "../api/names.ts";
 import type { FTVirtualMachine } from "../api/v1alpha1.ts";
 import type { KubernetesObject } from "../reconcile/actions.ts";
@@ -27,6 +28,7 @@ const scrapeLabels = {
 } as const;
 
 export function runnerPolicy(vm: FTVirtualMachine, settings: OperatorSettings): KubernetesObject {
+  assert(settings.apiServerPorts.length > 0, "a rule without ports would let runners go anywhere");
   const runners = { podSelector: { matchLabels: podsOf(vm, "runner") } };
   const gateway = { podSelector: { matchLabels: podsOf(vm, "gateway") } };
   const channel = [tcp(ports.channel), { protocol: "UDP", port: ports.channel }];
