@@ -263,6 +263,10 @@ export class PairProcesses {
     return this.#arbiter;
   }
 
+  get arbiterAddress(): string {
+    return `${host}:${this.#arbiterPort}`;
+  }
+
   startRunner(place: Place, changes: RunnerChanges = {}): TestRunner {
     const flags = {
       vm: this.vm,
