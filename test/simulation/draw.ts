@@ -3,6 +3,7 @@
  * not drowned by common ones and each pair of kinds meets now and then.
  */
 import { drawOutside } from "./draw-outside.ts";
+import { drawOperator, drawTimings } from "./draw-pair.ts";
 import type { Node } from "./events.ts";
 import {
   type ClockShape,
@@ -81,12 +82,15 @@ function fullScenario(seed: number): Scenario {
   faults.push(...pastes);
   const { outside, timersPerFrames, ...more } = drawOutside(seed, nodes, faults, faultyMs);
   faults.push(...more.faults);
+  const { operator, faults: losses } = drawOperator(seed, faultyMs);
+  faults.push(...losses);
   faults.sort((a, b) => a.atMs - b.atMs);
   return {
     seed,
     nodes,
     spares,
-    patientDeath,
+    // A pair that is never lost needs no operator.
+    patientDeath: patientDeath && operator === null,
     faultyMs,
     network: drawNetwork(random),
     store,
@@ -99,6 +103,8 @@ function fullScenario(seed: number): Scenario {
     clocks: Object.fromEntries(everyone.map((node) => [node, drawClock(random)])),
     clients: Math.max(pick(random, [1, 1, 2, 3]), ...pastes.map(({ clients }) => clients)),
     outside,
+    timings: drawTimings(seed),
+    operator,
     faults,
   };
 }

@@ -3,7 +3,7 @@
  * network's deliveries, the machine's steps, the record's store, the console's readers. Checkers
  * judge by these alone, and `--trace` prints them, one a line.
  */
-import type { Nonce, RecordOutcome, VmRecord } from "../../src/shared/protocol/record.ts";
+import type { Epoch, Nonce, RecordOutcome, VmRecord } from "../../src/shared/protocol/record.ts";
 import type {
   ExitReason,
   PairEffect,
@@ -48,6 +48,17 @@ export type Answer =
   | { readonly kind: "none" };
 
 export type Happening =
+  /** The process takes part in this life of the VM: it makes or follows its log. */
+  | { readonly kind: "joined"; readonly process: Nonce; readonly life: Epoch }
+  /** The process counts its other half as lost, that long after it heard it (null: never did). */
+  | {
+      readonly kind: "suspected";
+      readonly process: Nonce;
+      readonly reason: string;
+      readonly silentMs: number | null;
+    }
+  /** A console client was told in which life of the VM its guest is. */
+  | { readonly kind: "follows"; readonly writer: number; readonly life: Epoch }
   | { readonly kind: "started"; readonly process: Nonce; readonly node: Node }
   | {
       readonly kind: "ended";

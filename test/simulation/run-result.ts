@@ -11,6 +11,8 @@ export interface RunResult {
   readonly steps: number;
   /** Take-overs that the record granted. */
   readonly failovers: number;
+  /** Times that the VM was begun anew. */
+  readonly restarts: number;
   /** Faults that struck, by kind. */
   readonly faults: Readonly<Record<string, number>>;
   /** Distinct "role: input" pairs that the cores met. */

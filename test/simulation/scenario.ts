@@ -3,6 +3,7 @@
  * shape, its everyday trouble, and the faults with their times. So a failing run can be made
  * smaller by leaving out faults, and two runs of equal scenarios are equal.
  */
+import { type PairTimings, pairTimings } from "../../src/vm-runner/failover/pair-timings.ts";
 import type { Node } from "./events.ts";
 
 export interface Scenario {
@@ -26,6 +27,10 @@ export interface Scenario {
   readonly clients: number;
   /** The network that the guest's card is in; null: none, and no gateway. */
   readonly outside: OutsideShape | null;
+  /** How the pair watches itself. */
+  readonly timings: PairTimings;
+  /** Who begins the VM anew when both halves are lost; null: nobody. */
+  readonly operator: OperatorShape | null;
   /** In the order of `atMs`. */
   readonly faults: readonly Fault[];
 }
@@ -67,6 +72,18 @@ export interface OutsideShape {
   readonly thinkMs: number;
   /** Of the frames between clients and gateway. */
   readonly lossShare: number;
+}
+
+export interface OperatorShape {
+  readonly lookMs: number;
+  /** What it knows of the record is so old when it acts. */
+  readonly staleMs: number;
+  /** A VM that was switched off is wanted on again after this; null: it stays off. */
+  readonly againMs: number | null;
+  /** That a computer is off for good is known after this; null: never. */
+  readonly fenceMs: number | null;
+  /** It permits it to two runners at once. */
+  readonly rivals: boolean;
 }
 
 export interface ClockShape {
@@ -203,5 +220,7 @@ export const plainScenario: Scenario = {
   clocks: {},
   clients: 0,
   outside: null,
+  timings: pairTimings,
+  operator: null,
   faults: [],
 };

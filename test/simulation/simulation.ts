@@ -2,13 +2,16 @@
  * One run: a world made from a scenario, its faults, and the checkers that judge what happens.
  * First all is well or not yet; then faults strike; then they end, and the pair must come back.
  */
+import type { VmRecord } from "../../src/shared/protocol/record.ts";
 import { allCheckers } from "./checkers/all.ts";
 import { type Checker, type CheckerName, type Outcome, Violation } from "./checkers/checker.ts";
+import { beginsLife } from "./checkers/lives.ts";
 import type { Node, SimEvent } from "./events.ts";
 import { Coverage } from "./role-inputs.ts";
 import type { RunResult, RunScenario } from "./run-result.ts";
 import type { Scenario } from "./scenario.ts";
 import { Faults } from "./world/faults.ts";
+import { Operator } from "./world/operator.ts";
 import { World } from "./world/world.ts";
 
 /** A process that ended by itself is started anew after this. */
@@ -35,7 +38,11 @@ class Run {
   readonly #coverage = new Coverage();
   readonly #struck: Record<string, number> = {};
   readonly #onEvent: ((event: SimEvent) => void) | null;
-  readonly #gone = new Set<Node>();
+  /** Computers that are gone for good, since when. */
+  readonly #gone = new Map<Node, number>();
+  readonly #operator: Operator | null;
+  #record: VmRecord | null = null;
+  #restarts = 0;
   readonly #spares: Node[];
   #ending: RunResult["ending"] = "stuck";
   #takeovers = 0;
@@ -57,6 +64,7 @@ class Run {
       },
       onEnded: ({ nonce, node }) => this.#onEnded(nonce, node),
     });
+    this.#operator = this.#newOperator();
     this.#faults = new Faults(this.#world, scenario.patientDeath, (node) => this.#onLost(node));
   }
 
@@ -67,6 +75,7 @@ class Run {
       ending: violation === null ? this.#ending : "violation",
       steps: this.#coverage.inputs,
       failovers: this.#takeovers,
+      restarts: this.#restarts,
       faults: this.#struck,
       coverage: this.#coverage.pairs,
       simulatedMs: this.#world.nowMs,
@@ -127,6 +136,7 @@ class Run {
   #endingNow(): "goes on" | "switched off" | "lost" | null {
     const world = this.#world;
     const { record } = world;
+    if (this.#operator?.willRestart(record)) return null;
     if (record.epoch > 0 && record.primary === null) return "switched off";
     const lives = (nonce: string | null) => world.named(nonce)?.alive === true;
     if (record.epoch > 0 && !lives(record.primary) && !lives(record.backup)) return "lost";
@@ -153,9 +163,10 @@ class Run {
     this.#onEvent?.(event);
     if (event.kind === "fault") {
       const { kind } = event.fault;
+      if (kind === "record gone") this.#operator?.resign();
       this.#struck[kind] = (this.#struck[kind] ?? 0) + 1;
     }
-    if (event.kind === "granted") this.#takeovers = event.record.takeovers;
+    if (event.kind === "granted") this.#onGranted(event.record);
     if (this.#violation !== null) return;
     try {
       for (const checker of this.#checkers) checker.observe(event);
@@ -163,6 +174,23 @@ class Run {
       if (error instanceof Violation) this.#violation = error;
       throw error;
     }
+  }
+
+  #onGranted(record: VmRecord): void {
+    const before = this.#record;
+    this.#record = record;
+    this.#takeovers = record.takeovers;
+    if (before !== null && before.epoch > 0 && beginsLife(before, record)) this.#restarts++;
+  }
+
+  #newOperator(): Operator | null {
+    const { operator: shape, nodes, spares } = this.#scenario;
+    if (shape === null) return null;
+    return new Operator({
+      ...{ world: this.#world, shape },
+      nodes: () => [...nodes, ...spares].filter((node) => !this.#spares.includes(node)),
+      goneSinceMs: (node) => this.#gone.get(node) ?? null,
+    });
   }
 
   #start(node: Node): void {
@@ -180,7 +208,7 @@ class Run {
 
   #onLost(node: Node): void {
     if (this.#gone.has(node)) return;
-    this.#gone.add(node);
+    this.#gone.set(node, this.#world.nowMs);
     const spare = this.#spares.shift();
     if (spare !== undefined) this.#world.agenda.after(replaceMs, () => this.#start(spare));
   }

@@ -58,6 +58,7 @@ function start(position: number | null): ConsoleSession {
     onDisconnected: () => told.push("disconnected"),
     onAccepted: (upTo: number) => told.push(`accepted ${upTo}`),
     onRoom: () => told.push("room"),
+    onRestarted: (life: number) => told.push(`life ${life}`),
   };
   return new ConsoleSession({ ...events, writer: 7, endpoints: 2, position }, shell, shell.nowMs);
 }
@@ -77,9 +78,9 @@ function say(id: TryId, message: ConsoleMessage): void {
   session.received(id, frame(encodeConsoleMessage(message)), shell.nowMs);
 }
 
-function attach(id: TryId, position = 0): void {
+function attach(id: TryId, position = 0, life = 1): void {
   session.opened(id, shell.nowMs);
-  say(id, { kind: "attached", life: 1, position });
+  say(id, { kind: "attached", life, position });
 }
 
 function output(id: TryId, position: number, printed: string): void {
@@ -278,4 +279,34 @@ test("after a runner was hung up on, the rest of what it said does not count", (
   const both = pieces.flatMap((message) => [...frame(encodeConsoleMessage(message))]);
   session.received(1, Uint8Array.from(both), shell.nowMs);
   expect(session.connected).toBe(false);
+});
+
+test("a guest that was booted anew is shown from its first byte on, and gets nothing typed to the one before", () => {
+  pass(0);
+  attach(1);
+  output(1, 0, "old guest");
+  session.write(bytes("lost"));
+  session.closed(1, shell.nowMs);
+  pass(0);
+  attach(2, 9, 4);
+  output(2, 9, "from the middle");
+  expect(said(2).at(-1)).toEqual({ kind: "attach", writer: 7, position: 0 });
+  expect(session).toMatchObject({ connected: false, pendingBytes: 0, life: 4 });
+  seen = "";
+  say(2, { kind: "attached", life: 4, position: 0 });
+  output(2, 0, "new guest");
+  session.write(bytes("hi"));
+  expect(seen).toBe("new guest");
+  expect(said(2).at(-1)).toMatchObject({ kind: "input", position: 0, bytes: bytes("hi") });
+  expect(told).toEqual(["connected 0", "disconnected", "life 4", "connected 1"]);
+});
+
+test("a runner that shows an earlier life is left", () => {
+  pass(0);
+  attach(1, 0, 4);
+  session.closed(1, shell.nowMs);
+  pass(0);
+  attach(2, 0, 1);
+  expect(session.connected).toBe(false);
+  expect(openTries()).not.toContain(2);
 });

@@ -108,6 +108,11 @@ export class ConsoleSession {
     return this.#attached !== null;
   }
 
+  /** The epoch at which the guest began to live whose console it is; null: nobody told it yet. */
+  get life(): Epoch | null {
+    return this.#life;
+  }
+
   /** Position of the next byte of output. */
   get position(): number | null {
     return this.#output.next;

@@ -12,6 +12,7 @@ import { lifeBugs } from "./bugs-life.ts";
 import { networkBugs } from "./bugs-network.ts";
 import { outputBugs } from "./bugs-output.ts";
 import { recordBugs } from "./bugs-record.ts";
+import { restartBugs } from "./bugs-restart.ts";
 import { transferBugs } from "./bugs-transfer.ts";
 
 export interface Bug {
@@ -42,4 +43,5 @@ export const bugs: readonly Bug[] = [
   ...transferBugs,
   ...consoleBugs,
   ...networkBugs,
+  ...restartBugs,
 ];

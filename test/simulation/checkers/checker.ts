@@ -10,6 +10,7 @@ export const checkerNames = [
   "linearizable record",
   "progress",
   "bounds",
+  "detection",
   "frames out",
   "frames in",
   /** A core's own assertion failed: in production the process would have stopped. */

@@ -8,6 +8,7 @@
 import type { Epoch, Nonce, VmRecord } from "../../../src/shared/protocol/record.ts";
 import type { SimEvent } from "../events.ts";
 import { type Checker, Violation } from "./checker.ts";
+import { beginsLife } from "./lives.ts";
 
 type Released = SimEvent & { readonly kind: "released" };
 type Granted = SimEvent & { readonly kind: "granted" };
@@ -16,6 +17,9 @@ export class SingleLifeChecker implements Checker {
   readonly #records = new Map<Epoch, VmRecord>();
   readonly #lives = new Map<Epoch, Nonce>();
   readonly #lived = new Set<Nonce>();
+  readonly #ended = new Set<Nonce>();
+  /** The epoch at which the present life began: the fences were closed to those before. */
+  #lifeEpoch: Epoch = -1;
   readonly #fence = { epoch: -1, printed: 0, dropped: 0 };
 
   /** Outputs of superseded primaries that the fences have dropped. */
@@ -27,6 +31,9 @@ export class SingleLifeChecker implements Checker {
     switch (event.kind) {
       case "granted":
         this.#granted(event);
+        return;
+      case "ended":
+        this.#ended.add(event.process);
         return;
       case "lived":
         this.#mustOwn(event.process, event.epoch, "lives");
@@ -57,6 +64,18 @@ export class SingleLifeChecker implements Checker {
       );
     }
     this.#records.set(record.epoch, record);
+    const before = this.#records.get(record.epoch - 1);
+    if (before !== undefined && beginsLife(before, record)) this.#begin(before, record);
+  }
+
+  /** Once for each loss: the VM lives in nobody when it begins to live anew. */
+  #begin(before: VmRecord, { epoch, primary }: VmRecord): void {
+    this.#lifeEpoch = epoch;
+    for (const named of [before.primary, before.backup]) {
+      if (named === null || this.#ended.has(named)) continue;
+      const message = `${primary} begins the VM's life anew at epoch ${epoch}, and ${named}, named at epoch ${before.epoch}, lives`;
+      throw new Violation("single life", message);
+    }
   }
 
   #mustOwn(process: Nonce, epoch: Epoch, did: string): void {
@@ -83,10 +102,12 @@ export class SingleLifeChecker implements Checker {
 
   #pass({ process, epoch, output }: Released): void {
     const fence = this.#fence;
-    if (epoch < fence.epoch) {
+    if (epoch < Math.max(fence.epoch, this.#lifeEpoch)) {
       fence.dropped++;
       return;
     }
+    // The console of another life begins at its first byte.
+    if (fence.epoch < this.#lifeEpoch) fence.printed = 0;
     fence.epoch = epoch;
     if (output.kind !== "console") return;
     if (output.position > fence.printed) {

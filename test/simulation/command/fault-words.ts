@@ -1,19 +1,32 @@
 /** Scenarios and faults in words: what a person reads who repeats a failing run. */
 import { unreachable } from "../../../src/shared/assert.ts";
-import type { Fault, Scenario } from "../scenario.ts";
+import { pairTimings } from "../../../src/vm-runner/failover/pair-timings.ts";
+import type { Fault, OperatorShape, Scenario } from "../scenario.ts";
 
 /** One line for the world, then one for each fault. */
 export function scenarioInWords(scenario: Scenario): readonly string[] {
   const { nodes, spares, patientDeath, faultyMs, network, store, clients, faults } = scenario;
+  const { timings, operator } = scenario;
   const free = spares.length === 0 ? "" : `, free ${spares.join(" ")}`;
   const trouble = `latency ${short(network.latencyMs)}+${short(network.jitterMs)} ms, loss ${percent(network.lossShare)}`;
   const arbiters = `${store.arbiters} arbiter${store.arbiters === 1 ? "" : "s"} over a ${store.kind}`;
   const world = `runners on ${nodes.join(" ")}${free}; ${trouble}; ${arbiters}; clients ${clients}; faults until ${short(faultyMs)} ms`;
   const patience = patientDeath ? "processes die only while the pair is complete; " : "";
+  const { heartbeatIntervalMs, failureTimeoutMs, lagTargetMs } = timings;
+  const watch = `; heartbeat ${heartbeatIntervalMs}, time-out ${failureTimeoutMs}, lag target ${lagTargetMs} ms`;
+  const isPlain = JSON.stringify(timings) === JSON.stringify(pairTimings);
+  const restarts = operator === null ? "" : `; ${operatorInWords(operator)}`;
   return [
-    `${patience}${world}`,
+    `${patience}${world}${isPlain ? "" : watch}${restarts}`,
     ...faults.map((fault) => `${short(fault.atMs)} ms: ${faultInWords(fault)}`),
   ];
+}
+
+function operatorInWords({ lookMs, staleMs, againMs, fenceMs, rivals }: OperatorShape): string {
+  const off = againMs === null ? "stays off" : `comes on after ${short(againMs)} ms`;
+  const gone = fenceMs === null ? "never" : `after ${short(fenceMs)} ms`;
+  const whom = rivals ? "two runners" : "a runner";
+  return `an operator looks every ${short(lookMs)} ms at what is ${short(staleMs)} ms old, and lets ${whom} begin anew; what is switched off ${off}; a computer is known to be gone ${gone}`;
 }
 
 export function faultInWords(fault: Fault): string {

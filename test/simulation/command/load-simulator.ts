@@ -31,7 +31,7 @@ function failingStopped(run: RunScenario): RunScenario {
 }
 
 function failedRun(seed: number, message: string): RunResult {
-  const nothing = { steps: 0, failovers: 0, faults: {}, coverage: [], simulatedMs: 0 };
+  const nothing = { steps: 0, failovers: 0, restarts: 0, faults: {}, coverage: [], simulatedMs: 0 };
   const violation = { checker: "fail-stop", message } as const;
   return { seed, violation, ending: "violation", ...nothing };
 }

@@ -13,7 +13,7 @@ export function progressLine(tally: Tally, last: number): string {
 }
 
 export function table(tally: Tally, seconds: number): string {
-  const { seeds, steps, failovers, simulatedMs, coverage, failures } = tally;
+  const { seeds, steps, failovers, restarts, simulatedMs, coverage, failures } = tally;
   const rows: [string, string | number][] = [
     ["seeds", seeds],
     ["seconds", seconds.toFixed(1)],
@@ -21,6 +21,7 @@ export function table(tally: Tally, seconds: number): string {
     ["simulated hours", (simulatedMs / 3_600_000).toFixed(2)],
     ["inputs of the cores", steps],
     ["take-overs", failovers],
+    ["restarts", restarts],
     ["pairs of role and input met", coverage.size],
     ...counted("ended: ", tally.endings),
     ...counted("fault: ", tally.faults),

@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import { pairTimings } from "../../../src/vm-runner/failover/pair-timings.ts";
 import type { CheckerName } from "../checkers/checker.ts";
 import type { RunScenario } from "../run-result.ts";
 import type { Fault, Scenario } from "../scenario.ts";
@@ -19,6 +20,8 @@ const big: Scenario = {
   clocks: { a: { offsetMs: 4, rate: 1.1 }, b: { offsetMs: 0, rate: 1 } },
   clients: 4,
   outside: { clients: 3, thinkMs: 20, lossShare: 0.1 },
+  timings: pairTimings,
+  operator: null,
   faults: Array.from({ length: 37 }, (_, i) => crash(100 * i)),
 };
 
@@ -28,7 +31,14 @@ function standIn(fails: (scenario: Scenario) => boolean, checker: CheckerName = 
   const run: RunScenario = async (scenario) => {
     tried.push(scenario);
     const violation = fails(scenario) ? { checker, message: "as planned" } : null;
-    const nothing = { steps: 0, failovers: 0, faults: {}, coverage: [], simulatedMs: 0 };
+    const nothing = {
+      steps: 0,
+      failovers: 0,
+      restarts: 0,
+      faults: {},
+      coverage: [],
+      simulatedMs: 0,
+    };
     return { seed: scenario.seed, violation, ending: "goes on", ...nothing };
   };
   return { run, tried };

@@ -3,6 +3,7 @@
  * one by one), a shorter life, a calmer world, fewer clients and computers. A change stays if the
  * same checker still fails. The result is no minimum, but each part of it was needed when tried.
  */
+import { pairTimings } from "../../../src/vm-runner/failover/pair-timings.ts";
 import type { CheckerName } from "../checkers/checker.ts";
 import type { Node } from "../events.ts";
 import type { RunResult, RunScenario } from "../run-result.ts";
@@ -96,6 +97,7 @@ async function simplify(search: Search, smaller: Simplification): Promise<void> 
 
 const calmNetwork = { latencyMs: 1, jitterMs: 0, lossShare: 0, duplicateShare: 0, reorderShare: 0 };
 const trueClock = { offsetMs: 0, rate: 1 };
+const plainOperator = { lookMs: 50, staleMs: 0, rivals: false };
 const plainStore = { arbiters: 1, delayMs: 1, lossShare: 0 };
 
 const simplifications: readonly Simplification[] = [
@@ -108,6 +110,9 @@ const simplifications: readonly Simplification[] = [
   (s) => changed(s, { clients: 0 }),
   (s) => changed(s, { outside: null }),
   (s) => changed(s, { outside: s.outside && { ...s.outside, clients: 1, lossShare: 0 } }),
+  (s) => changed(s, { timings: pairTimings }),
+  (s) => changed(s, { operator: s.operator && { ...s.operator, ...plainOperator } }),
+  (s) => changed(s, { operator: null }),
   (s) => changed(s, { guest: { ...s.guest, timersPerFrames: 0 } }),
   (s) => changed(s, { spares: withoutLast(s.spares, s.faults) }),
   (s) => changed(s, { nodes: s.nodes.length > 2 ? withoutLast(s.nodes, s.faults) : s.nodes }),

@@ -14,6 +14,7 @@ export interface Tally {
   seeds: number;
   steps: number;
   failovers: number;
+  restarts: number;
   simulatedMs: number;
   readonly faults: Map<string, number>;
   readonly endings: Map<string, number>;
@@ -26,6 +27,7 @@ export function emptyTally(): Tally {
     seeds: 0,
     steps: 0,
     failovers: 0,
+    restarts: 0,
     simulatedMs: 0,
     faults: new Map(),
     endings: new Map(),
@@ -38,6 +40,7 @@ export function addResult(tally: Tally, result: RunResult): void {
   tally.seeds++;
   tally.steps += result.steps;
   tally.failovers += result.failovers;
+  tally.restarts += result.restarts;
   tally.simulatedMs += result.simulatedMs;
   for (const [kind, count] of Object.entries(result.faults)) add(tally.faults, kind, count);
   add(tally.endings, result.ending, 1);
@@ -55,12 +58,12 @@ export function addCrash(tally: Tally, failure: Omit<Failure, "crashed">): void 
 
 /** The same runs give the same text, in whatever order their threads were done. */
 export function tallyJson(tally: Tally, seconds: number): string {
-  const { seeds, steps, failovers, failures, coverage } = tally;
+  const { seeds, steps, failovers, restarts, failures, coverage } = tally;
   const violations = inOrder(failures).map(({ seed, checker, message }) => {
     return { seed, checker, message };
   });
   return JSON.stringify({
-    ...{ seeds, steps, failovers, faults: sorted(tally.faults), violations },
+    ...{ seeds, steps, failovers, restarts, faults: sorted(tally.faults), violations },
     ...{ endings: sorted(tally.endings), coverage: coverage.size },
     seconds: Number(seconds.toFixed(3)),
   });

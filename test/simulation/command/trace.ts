@@ -45,6 +45,11 @@ function processOf(event: SimEvent): string {
 
 function detailsOf(event: SimEvent): string {
   switch (event.kind) {
+    case "joined":
+    case "follows":
+      return `the life that began at epoch ${event.life}`;
+    case "suspected":
+      return `the other half: ${event.reason}`;
     case "started":
       return `on ${event.node}`;
     case "ended":

@@ -15,6 +15,7 @@ function runThreads(body: string, range: Partial<SeedRange> = {}): Promise<Seeds
     ending: "goes on",
     steps: 10,
     failovers: 1,
+    restarts: 0,
     faults: { cut: 2 },
     coverage: ["primary: tick"],
     simulatedMs: 5,
@@ -38,7 +39,13 @@ const fails = 'result.violation = { checker: "replay", message: "seed " + seed }
 
 test("every seed is run once, and the results are added up", async () => {
   const { tally } = await runThreads("");
-  expect(tally).toMatchObject({ seeds: 100, steps: 1000, failovers: 100, failures: [] });
+  expect(tally).toMatchObject({
+    seeds: 100,
+    steps: 1000,
+    failovers: 100,
+    restarts: 0,
+    failures: [],
+  });
   expect([...tally.faults]).toEqual([["cut", 200]]);
   expect([...tally.coverage]).toEqual(["primary: tick"]);
 });

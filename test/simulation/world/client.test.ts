@@ -142,13 +142,13 @@ test("what a client types is echoed, accepted and told as events, in this order"
   client.type("abc");
   world.until("it is echoed", () => client.echoed === 3);
   world.until("it is accepted", () => world.events.at(-1)?.kind === "accepted");
-  expect(world.events.map(({ kind }) => kind)).toEqual(["typed", "seen", "accepted"]);
+  expect(world.events.map(({ kind }) => kind)).toEqual(["typed", "follows", "seen", "accepted"]);
   expect(world.events[0]).toMatchObject({
     writer: 1,
     position: 0,
     bytes: Uint8Array.of(97, 98, 99),
   });
-  expect(world.events[2]).toMatchObject({ writer: 1, position: 3 });
+  expect(world.events[3]).toMatchObject({ writer: 1, position: 3 });
 });
 
 test("a client types on over broken connections and failovers, and sees every byte once", () => {

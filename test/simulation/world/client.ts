@@ -53,7 +53,9 @@ export class SimulatedClient {
   readonly #options: ClientOptions;
   readonly #session: ConsoleSession;
   readonly #connections = new Map<TryId, ClientConnection>();
-  readonly #echo: EchoReader;
+  #echo: EchoReader;
+  /** Of the guest; null: it was never connected. */
+  #life: number | null = null;
   #typed = "";
   #wakes = 0;
   #typing = 0;
@@ -70,6 +72,8 @@ export class SimulatedClient {
         this.#echo.push(bytes, position, this.#typed);
       },
       onMissed: () => this.#echo.miss(),
+      onConnected: () => this.#onConnected(),
+      onRestarted: () => this.#onRestarted(),
       onAccepted: (position: number) => world.emit({ kind: "accepted", writer, position }),
     };
     this.#session = new ConsoleSession(session, this.#shell(), world.nowMs);
@@ -132,6 +136,27 @@ export class SimulatedClient {
     this.stopTyping();
     this.#wakes++;
     this.#session.close();
+  }
+
+  #onConnected(): void {
+    if (this.#life === null) this.#follow();
+  }
+
+  /** The guest was booted anew: what was typed before is nothing to it. */
+  #onRestarted(): void {
+    const { nowMs } = this.#world;
+    this.#echo = new EchoReader(this.#options.writer);
+    this.#typed = "";
+    this.#follow();
+    this.type(`anew at ${Math.floor(nowMs)}`);
+  }
+
+  #follow(): void {
+    const { writer } = this.#options;
+    const { life } = this.#session;
+    if (life === null) return;
+    this.#life = life;
+    this.#world.emit({ kind: "follows", writer, life });
   }
 
   #typeSome(): void {

@@ -32,8 +32,8 @@ type RecordFault = FaultOf<
 
 /** What ends a process. */
 const lifeKinds: readonly Fault["kind"][] = ["crash", "crash at effect", "terminate"];
-/** Who is told to leave has left, or handed over, after this. */
-const leavingMs = 900;
+/** Who is told to leave has left, or handed over, after this and a failure time-out. */
+const leavingMs = 400;
 /** A death that waits for a complete pair looks again after this. */
 const patienceMs = 5;
 
@@ -185,7 +185,7 @@ export class Faults {
     const { nonce, node } = runner;
     if (fault.kind === "terminate") {
       this.#told(fault);
-      this.#leavingUntilMs = this.#world.nowMs + leavingMs;
+      this.#leavingUntilMs = this.#world.nowMs + this.#world.timings.failureTimeoutMs + leavingMs;
       this.#restarts.set(nonce, fault.restartMs);
       runner.input("signal", { kind: "terminate" });
       return;

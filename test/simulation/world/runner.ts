@@ -5,11 +5,9 @@
  * time and go on with its old state.
  */
 import { assert } from "../../../src/shared/assert.ts";
-import { heartbeatIntervalMs } from "../../../src/shared/limits.ts";
 import { ConsoleService } from "../../../src/vm-runner/console/console-service.ts";
 import { HeartbeatJudge, HeartbeatWriter } from "../../../src/vm-runner/failover/heartbeat.ts";
 import { initialState, step } from "../../../src/vm-runner/failover/pair.ts";
-import { pairTimings } from "../../../src/vm-runner/failover/pair-timings.ts";
 import type {
   ExitReason,
   PairEffect,
@@ -75,7 +73,7 @@ export class SimulatedRunner {
   /** Not performed yet: the process was held in the middle. */
   #interrupted: readonly PairEffect[] = [];
 
-  constructor(world: World, node: Node, nonce: string) {
+  constructor(world: World, node: Node, nonce: string, restartEpoch: number | null) {
     this.#world = world;
     this.node = node;
     this.nonce = nonce;
@@ -87,8 +85,8 @@ export class SimulatedRunner {
       nonce,
       fingerprint: world.fingerprint(node),
       bounds: world.bounds,
-      timings: pairTimings,
-      restartEpoch: null,
+      timings: world.timings,
+      restartEpoch,
     };
     this.#witness = new Witness(nonce, (happening) => world.emit(happening));
     this.#heartbeats = new HeartbeatWriter({ vm: world.vm, nonce });
@@ -127,7 +125,7 @@ export class SimulatedRunner {
       },
     });
     this.#every(tickMs, () => this.#tick());
-    this.#every(heartbeatIntervalMs, () => this.#sendHeartbeats());
+    this.#every(world.timings.heartbeatIntervalMs, () => this.#sendHeartbeats());
     this.#tick();
   }
 
@@ -258,6 +256,7 @@ export class SimulatedRunner {
     const role = this.role.kind;
     const { state, effects } = step(this.state, input, this.clock.nowMs);
     this.state = state;
+    this.#witness.onTaken(input, state, this.clock.nowMs);
     this.#world.onInput(this, role, input, effects);
     if (input.kind === "message" && input.message.kind === "batch") {
       this.#world.emit({ kind: "received", process: this.nonce, batch: input.message.batch });
@@ -347,6 +346,7 @@ export class SimulatedRunner {
 
   #report(report: PairReport): void {
     this.reports.push(report);
+    this.#witness.onReport(report, this.state, this.clock.nowMs);
     if (report.kind === "egressDropped") this.#network.onDropped(report.frames);
     if (report.kind !== "record") return;
     if (report.record.primary !== this.nonce) this.#console.resign();

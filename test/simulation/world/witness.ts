@@ -2,7 +2,13 @@
  * Tells what a runner's process does, as seen at the edges of its cores: the steps of its machine,
  * the entries it records, its lives, and the outputs that leave it. The checkers judge by that.
  */
-import type { Nonce } from "../../../src/shared/protocol/record.ts";
+import type { Epoch, Nonce } from "../../../src/shared/protocol/record.ts";
+import type {
+  PairInput,
+  PairReport,
+  PairState,
+  Role,
+} from "../../../src/vm-runner/failover/pair-types.ts";
 import type {
   ExecutorEvent,
   RunnerOutput,
@@ -19,6 +25,9 @@ export class Witness {
   #historyStep: StepIndex = -1;
   #chain: Chain = 0;
   #livedEpoch = -1;
+  #life: Epoch | null = null;
+  /** When each was last heard, by the process's own clock. */
+  readonly #heardMs = new Map<Nonce, number>();
 
   constructor(process: Nonce, emit: (happening: Happening) => void) {
     this.#process = process;
@@ -28,6 +37,24 @@ export class Witness {
   /** The machine was put together from a snapshot. */
   onMachine(chain: Chain): void {
     this.#chain = chain;
+  }
+
+  /** What the process took in at `ownMs` of its clock, and its state after that. */
+  onTaken(input: PairInput, { life }: PairState, ownMs: number): void {
+    if (input.kind === "heartbeat") this.#heardMs.set(input.nonce, ownMs);
+    if (life === this.#life) return;
+    this.#life = life;
+    if (life !== null) this.#emit({ kind: "joined", process: this.#process, life });
+  }
+
+  /** The other half counts as lost at `ownMs` of the process's clock. */
+  onReport(report: PairReport, { role }: PairState, ownMs: number): void {
+    if (report.kind !== "suspected" && report.kind !== "followerLost") return;
+    const { reason } = report;
+    const other = report.kind === "followerLost" ? report.nonce : primaryOf(role);
+    const heardMs = other === null ? undefined : this.#heardMs.get(other);
+    const silentMs = heardMs === undefined ? null : ownMs - heardMs;
+    this.#emit({ kind: "suspected", process: this.#process, reason, silentMs });
   }
 
   onStep(step: ExecutedStep): void {
@@ -68,4 +95,8 @@ export class Witness {
     const chain = next === 0 ? 0 : this.#chain;
     this.#emit({ kind: "lived", process: this.#process, epoch, next, chain });
   }
+}
+
+function primaryOf(role: Role): Nonce | null {
+  return role.kind === "follower" ? role.primary : null;
 }

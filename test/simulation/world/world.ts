@@ -4,9 +4,9 @@
  * of the cores is told to one listener; nothing in here judges.
  */
 import { assert } from "../../../src/shared/assert.ts";
-import { failureTimeoutMs } from "../../../src/shared/limits.ts";
 import type { VmRecord } from "../../../src/shared/protocol/record.ts";
 import { type PairBounds, pairBounds } from "../../../src/vm-runner/failover/pair-bounds.ts";
+import type { PairTimings } from "../../../src/vm-runner/failover/pair-timings.ts";
 import type {
   ExitReason,
   PairEffect,
@@ -63,6 +63,7 @@ export class World {
   readonly network: Network;
   readonly arbiters: Arbiters;
   readonly guest: GuestShape;
+  readonly timings: PairTimings;
   readonly bounds: PairBounds = { ...pairBounds, ...smallBounds };
   readonly runners: SimulatedRunner[] = [];
   readonly clients: SimulatedClient[] = [];
@@ -82,6 +83,7 @@ export class World {
     this.#scenario = scenario;
     this.#listener = listener;
     this.guest = scenario.guest;
+    this.timings = scenario.timings;
     this.random = this.randomFor("world");
     this.network = new Network(this.agenda, this.randomFor("network"), scenario.network);
     this.arbiters = this.#newArbiters();
@@ -145,14 +147,17 @@ export class World {
     return { kind: "start", seed, mac: new Uint8Array(6), wallClockMs: 1_700_000_000_000 };
   }
 
-  /** A new process on this computer, which is up again if it was down; it has a new nonce. */
-  start(node: Node): SimulatedRunner {
+  /**
+   * A new process on this computer, which is up again if it was down; it has a new nonce.
+   * `restartEpoch`: the operator permits it to begin the VM anew at this epoch.
+   */
+  start(node: Node, restartEpoch: number | null = null): SimulatedRunner {
     assert(this.alive(node) === null, `a runner lives on ${node}`);
     this.network.setUp(node, true);
     const number = 1 + this.runners.filter((other) => other.node === node).length;
     const nonce = nonceOf(node, number);
     this.emit({ kind: "started", process: nonce, node });
-    const runner = new SimulatedRunner(this, node, nonce);
+    const runner = new SimulatedRunner(this, node, nonce, restartEpoch);
     this.runners.push(runner);
     return runner;
   }
@@ -194,7 +199,7 @@ export class World {
     const to = this.named(wanted)?.node ?? null;
     const failed = (refused: boolean) => from.input("dial", { kind: "dialFailed", refused });
     if (to === null || to === from.node) {
-      this.agenda.after(failureTimeoutMs, () => failed(false));
+      this.agenda.after(this.timings.failureTimeoutMs, () => failed(false));
       return;
     }
     const opened = (end: StreamEnd) => {
@@ -218,7 +223,7 @@ export class World {
       const listener = this.#listenerOn(to);
       const passes = network.passes(from, to) && network.passes(to, from);
       if (!passes || listener?.standsStill === true) {
-        agenda.after(failureTimeoutMs, () => failed(false));
+        agenda.after(this.timings.failureTimeoutMs, () => failed(false));
       } else if (listener === null) {
         failed(true);
       } else {
