@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { cpuLimitMin } from "../../shared/limits.ts";
 import { nextCpuLimit } from "./cpu-limit.ts";
+import { caughtUpMsOf, pairTimings } from "./pair-timings.ts";
 
 function settled(from: number, aboveMs: number, catchingUp = false): number {
   let share = from;
@@ -35,3 +36,11 @@ test("for a candidate the guest keeps half its speed", () => {
 test("without lag the guest gets its whole speed back", () => {
   expect(settled(cpuLimitMin, 0)).toBe(1);
 });
+
+test.each([10, 20, 1_000])(
+  "at the lag at which a candidate counts as caught up the guest keeps most of its speed: target %i ms",
+  (lagTargetMs) => {
+    const aboveMs = caughtUpMsOf({ ...pairTimings, lagTargetMs }) - lagTargetMs;
+    expect(settled(1, aboveMs)).toBeGreaterThanOrEqual(0.7);
+  },
+);
