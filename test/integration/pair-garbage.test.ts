@@ -131,6 +131,10 @@ test("/healthz, /readyz, /status and /metrics of both halves say what they are",
       primary: primary.nonce,
       backup: backup.nonce,
       takeovers: 0,
+      lastGoLive:
+        role === "primary"
+          ? { reason: "started", afterMs: expect.any(Number), agoMs: expect.any(Number) }
+          : null,
       step: expect.any(Number),
       virtualMs: expect.any(Number),
       lagEntries: expect.any(Number),
