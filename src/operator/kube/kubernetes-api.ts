@@ -117,7 +117,11 @@ export class KubernetesApi {
     const options = await this.#options(request.method, request.only);
     const body = request.body === undefined ? null : JSON.stringify(request.body);
     const { headers } = options;
-    if (body !== null) headers["content-type"] = request.contentType ?? plainJson;
+    if (body !== null) {
+      headers["content-type"] = request.contentType ?? plainJson;
+      // Node gives the body of a DELETE no length by itself, and the next request would begin in it.
+      headers["content-length"] = String(Buffer.byteLength(body));
+    }
     // Looked at as late as possible: the process may have stood still until now.
     if (request.method !== "GET" && !this.#mayWrite()) throw notLeading(request);
     const timeoutMs = request.timeoutMs ?? requestTimeoutMs;

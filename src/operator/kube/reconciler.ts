@@ -66,7 +66,8 @@ export class Reconciler {
     const waitMs = await this.#perform(key, written, plan.actions);
     const foreign = this.#options.memory.foreign(vm.metadata.uid, Date.now()).length > 0;
     return Math.min(
-      resyncMs,
+      // What the plan has noted in the status, the next one builds on.
+      written === vm ? resyncMs : 1,
       plan.againInMs ?? resyncMs,
       waitMs ?? resyncMs,
       foreign ? foreignMsMax : resyncMs,
