@@ -134,11 +134,16 @@ async function note(sample: Sample, phase: Phase, halves: Halves): Promise<void>
 }
 
 async function idle(sample: Sample, halves: Halves): Promise<void> {
-  const before = new Map<Side, number>();
-  for (const [side, half] of sides(halves)) before.set(side, await ticks(half));
+  const before = new Map<Side, { pid: number; ticks: number }>();
+  for (const [side, half] of sides(halves)) {
+    before.set(side, { pid: pidOf(half), ticks: await ticks(half) });
+  }
   await pause(idleSeconds * 1000);
   for (const [side, half] of sides(halves)) {
-    const used = (await ticks(half)) - (before.get(side) ?? 0);
+    const began = before.get(side);
+    if (began?.pid !== pidOf(half))
+      throw new Error("a half was replaced: the computer is too busy");
+    const used = (await ticks(half)) - began.ticks;
     sample.milliCores.set(side, (used * 1000) / ticksPerSecond / idleSeconds);
   }
 }

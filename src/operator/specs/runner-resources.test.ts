@@ -9,19 +9,19 @@ test.each<[string, string, ResourcesSpec | undefined, object]>([
     "128Mi",
     "what the guest calls for",
     undefined,
-    { requests: { cpu, memory: "448Mi" }, limits: { memory: "704Mi" } },
+    { requests: { cpu, memory: "704Mi" }, limits: { memory: "1152Mi" } },
   ],
   [
     "1Gi",
     "what the guest calls for",
     {},
-    { requests: { cpu, memory: "2240Mi" }, limits: { memory: "2496Mi" } },
+    { requests: { cpu, memory: "3392Mi" }, limits: { memory: "5632Mi" } },
   ],
   [
     "128Mi",
     "the user's CPU",
     { requests: { cpu: "1" }, limits: { cpu: "2" } },
-    { requests: { cpu: "1", memory: "448Mi" }, limits: { cpu: "2", memory: "704Mi" } },
+    { requests: { cpu: "1", memory: "704Mi" }, limits: { cpu: "2", memory: "1152Mi" } },
   ],
   [
     "128Mi",
@@ -39,7 +39,7 @@ test.each<[string, string, ResourcesSpec | undefined, object]>([
     "128Mi",
     "what the user asks beyond that",
     { limits: { "example.com/card": "1" } },
-    { requests: { cpu, memory: "448Mi" }, limits: { memory: "704Mi", "example.com/card": "1" } },
+    { requests: { cpu, memory: "704Mi" }, limits: { memory: "1152Mi", "example.com/card": "1" } },
   ],
 ])("a runner with %s of guest memory gets %s", (memory, _, own, expected) => {
   expect(runnerResources(memory, own)).toEqual(expected);

@@ -2,16 +2,29 @@
 import { assert } from "../../shared/assert.ts";
 import type { ResourcesSpec } from "../api/v1alpha1-spec.ts";
 
-/** The machine, and the spare instance into which it moves at a state transfer: both are touched. */
-const guestCopies = 2;
-/** Node, v86's own memory in both instances, the log for a backup, the console's and network's history. */
-const runnerOverheadMiB = 192;
-/** Only at a state transfer: the log kept for the candidate, and what is compressed and not yet sent. */
-const transferMiB = 256;
+/*
+ * Measured (npm run bench -- memory; bench/README.md has the table), resident MiB of the larger half:
+ *
+ *     guest            between transfers   at most, during a transfer
+ *     tiny, 16 MiB                   350                          420
+ *     tiny, 32 MiB                   400                          475
+ *     default, 128 MiB               740                          855
+ *     default, 256 MiB             1,150                        1,410
+ *
+ * A runner keeps its machine and the spare instance into which it moves at a state transfer; a third one,
+ * the frozen source or what is received, comes with the transfer and often stays until V8 collects it. Each
+ * is as large as the guest and touched from end to end, whatever the guest uses of it.
+ */
+const requestedCopies = 3;
+/** Node, V8's code for v86, and the log for a backup; the peak at which a limit would kill comes on top. */
+const requestedMiB = 320;
+/** An exceeded limit kills one half of a pair, so it has a quarter and more above all that was measured. */
+const limitCopies = 5;
+const limitMiB = 512;
 /**
- * An idle guest takes some hundredths of a CPU, a busy one a whole one. The request is the share that is
- * left when a node is full: enough for heartbeats, and for a guest that mostly waits. Without a limit,
- * since being stopped for the rest of a period would look like a lost half.
+ * An idle runner takes 50 to 130 thousandths of a CPU, a busy one a whole one. The request is the share
+ * that is left when a node is full: enough for heartbeats, and for a guest that mostly waits. Without a
+ * limit, since being stopped for the rest of a period would look like a lost half.
  */
 const runnerCpu = "100m";
 
@@ -21,8 +34,8 @@ const gatewayResources = {
   limits: { memory: "512Mi" },
 } as const;
 
-/** What a runner writes to /tmp: at most the kept boot of a guest that the image has none of. */
-export const runnerTemporary = "512Mi";
+/** What a runner may write to /tmp: nothing but small files of the shell that looks for the guest. */
+export const runnerTemporary = "16Mi";
 /** The gateway's sockets. */
 export const gatewayTemporary = "16Mi";
 
@@ -38,10 +51,10 @@ export interface Resources {
  * of them with the other one's default could contradict it.
  */
 export function runnerResources(memory: string, own: ResourcesSpec = {}): Resources {
-  const requestMiB = guestCopies * memoryMiB(memory) + runnerOverheadMiB;
+  const guestMiB = memoryMiB(memory);
   const defaults: Resources = {
-    requests: { cpu: runnerCpu, memory: `${requestMiB}Mi` },
-    limits: { memory: `${requestMiB + transferMiB}Mi` },
+    requests: { cpu: runnerCpu, memory: `${requestedCopies * guestMiB + requestedMiB}Mi` },
+    limits: { memory: `${limitCopies * guestMiB + limitMiB}Mi` },
   };
   const said = new Set([...Object.keys(own.requests ?? {}), ...Object.keys(own.limits ?? {})]);
   const unsaid = (quantities: Quantities) =>
