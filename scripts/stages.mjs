@@ -13,7 +13,7 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 /** From fast to slow; a folder of test/ that is not named here comes last. */
 const order = [
   ...["checks", "unit", "rules", "conformance", "simulation", "integration"],
-  ...["proof", "bench", "cluster", "cluster build", "api", "chart", "e2e"],
+  ...["proof", "bench", "metrics", "cluster", "cluster build", "api", "chart", "e2e"],
 ];
 const isCi = process.env.CI === "true";
 /** Minutes of a machine of which one is root: by hand with `npm test -- test/e2e`. */

@@ -1,6 +1,8 @@
 /** The chart's alert rules: Prometheus takes them, they fire when they should, and each has a runbook. */
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
 import { isThere } from "../cluster/debian-programs.ts";
@@ -29,6 +31,27 @@ withPromtool(`every alert fires when it should, and not otherwise${unlessThere}`
   });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout).toContain("SUCCESS");
+});
+
+withPromtool(`Prometheus takes the scrape configuration of docs/metrics.md${unlessThere}`, () => {
+  const page = readFileSync(new URL("../../docs/metrics.md", import.meta.url), "utf8");
+  const [, config = ""] = /^```yaml\n(.*?)^```/ms.exec(page) ?? [];
+  const folder = mkdtempSync(path.join(os.tmpdir(), "scrape-"));
+  try {
+    const file = path.join(folder, "prometheus.yml");
+    // Debian's Prometheus is built without the discovery of pods; the rest it knows.
+    writeFileSync(file, config.replace(/kubernetes_sd_configs: .*/, "static_configs: []"));
+    const { status, stderr } = spawnSync("promtool", ["check", "config", file], {
+      encoding: "utf8",
+    });
+    expect({ status, stderr, isThere: config !== "" }).toEqual({
+      status: 0,
+      stderr: "",
+      isThere: true,
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("the scenarios make every alert fire", () => {

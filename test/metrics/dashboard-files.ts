@@ -26,7 +26,7 @@ export interface Panel {
   readonly targets?: readonly Target[];
 }
 
-export interface Target {
+interface Target {
   readonly refId: string;
   readonly expr: string;
   readonly datasource: { readonly uid: string };
