@@ -13,7 +13,7 @@ export interface ApiServer {
   readonly credentials: () => ApiCredentials;
 }
 
-export interface ApiCredentials {
+interface ApiCredentials {
   /** PEM. */
   readonly ca: string;
   readonly token: string;

@@ -15,7 +15,7 @@ export type LeaseChange =
   /** The Lease is no record of this VM. One sentence that says why. */
   | { readonly kind: "unusable"; readonly message: string };
 
-export type Granted = Extract<RecordOutcome, { readonly kind: "granted" }>;
+type Granted = Extract<RecordOutcome, { readonly kind: "granted" }>;
 
 /** `time`: RFC 3339 with microseconds, for people. */
 export function leaseChange(
