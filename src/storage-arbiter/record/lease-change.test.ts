@@ -70,6 +70,11 @@ test("what an answer has beside the record is kept", () => {
   expect(leaseSchema.parse(answer)).toEqual(answer);
 });
 
+test.each(["uid", "resourceVersion"])("an answer without its %s is no Lease", (field) => {
+  const answer = { ...empty, metadata: { ...empty.metadata, [field]: "" } };
+  expect(leaseSchema.safeParse(answer).success).toBe(false);
+});
+
 const notFound = {
   ...{ kind: "Status", apiVersion: "v1", status: "Failure", code: 404, reason: "NotFound" },
   ...{ message: "leases … not found", details: { name: "web", kind: "leases" } },

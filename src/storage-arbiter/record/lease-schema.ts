@@ -9,8 +9,9 @@ export const leaseSchema: z.ZodType<Lease> = z.looseObject({
   metadata: z.looseObject({
     name: z.string(),
     namespace: z.string(),
-    uid: z.string().exactOptional(),
-    resourceVersion: z.string().exactOptional(),
+    // Without them the API server would take a change of any version, and make a Lease that is gone.
+    uid: z.string().min(1),
+    resourceVersion: z.string().min(1),
     annotations: z.record(z.string(), z.string()).exactOptional(),
   }),
   spec: z
