@@ -17,7 +17,7 @@ export interface Guest {
 }
 
 /** A Linux of the user's own: two files and what the kernel is told. */
-export interface OwnKernel {
+interface OwnKernel {
   readonly kernel: string;
   readonly initrd: string;
   readonly commandLine: string;
