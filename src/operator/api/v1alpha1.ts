@@ -241,7 +241,7 @@ export interface RunnerEnd {
   readonly message: string;
 }
 
-/** Why a runner ended. Left and NodeLost do not count against it. */
+/** Why a runner ended. Left, Killed and NodeLost do not count against the next one. */
 export type RunnerEndReason =
   | "Diverged"
   | "Crashed"
@@ -249,6 +249,7 @@ export type RunnerEndReason =
   | "Trapped"
   | "Unbootable"
   | "Left"
+  | "Killed"
   | "NodeLost";
 
 /** A condition as in all of Kubernetes; docs/troubleshooting.md has its reasons. */

@@ -116,7 +116,7 @@ export function podEntry(raw: RawPod): Entry<KeptPod> | null {
         ? null
         : {
             exitCode: terminated.exitCode,
-            message: shortened(terminated.message ?? terminated.reason),
+            message: lastWordsOf(terminated),
           },
     waiting: waitingOf(raw),
     bootId: metadata.annotations?.[annotations.bootId] ?? null,
@@ -237,6 +237,12 @@ function wholeNumber(text: string | undefined): number {
 function millisecondsOf(time: string | null | undefined): number | null {
   const ms = Date.parse(time ?? "");
   return Number.isNaN(ms) ? null : ms;
+}
+
+/** The end of its log; in the last line why the kubelet or the kernel ended it, such as OOMKilled. */
+function lastWordsOf({ reason = "", message = "" }: { reason?: string; message?: string }): string {
+  const isOrdinary = reason === "Error" || reason === "Completed";
+  return `${message.slice(-messageCharactersMax)}${isOrdinary ? "" : `\n${reason}`}`;
 }
 
 function shortened(message: string | undefined): string {

@@ -30,12 +30,34 @@ export function noteEnds(
 }
 
 function endOf(pod: ObservedPod): Pick<RunnerEnd, "pod" | "life" | "reason" | "message"> {
-  const message = (pod.terminated?.message ?? "").trim().slice(-messageLengthMax);
+  const message = lastWords(pod.terminated?.message ?? "").slice(0, messageLengthMax);
   return { pod: pod.name, life: pod.life, reason: reasonOf(pod), message };
 }
 
-function reasonOf({ terminated, deleting }: ObservedPod): RunnerEndReason {
+/**
+ * What the kubelet has of a process that failed is the end of its log: the last line counts, and of a
+ * structured one what it says to people.
+ */
+function lastWords(text: string): string {
+  const line = text.trim().split("\n").at(-1) ?? "";
+  try {
+    const entry: unknown = JSON.parse(line);
+    if (typeof entry !== "object" || entry === null) return line;
+    if ("message" in entry && typeof entry.message === "string") return entry.message;
+    return "msg" in entry && typeof entry.msg === "string" ? entry.msg : line;
+  } catch {
+    return line;
+  }
+}
+
+/** Ended by SIGKILL: by the kernel for want of memory, or by somebody else. */
+const killedCode = 137;
+
+function reasonOf({ terminated, deleting, role }: ObservedPod): RunnerEndReason {
   if (terminated === null) return "NodeLost";
+  const isKilled = terminated.exitCode === killedCode && !/\bOOMKilled$/.test(terminated.message);
+  // One that did its work and was killed from outside says nothing against the next one.
+  if (isKilled && role !== null) return "Killed";
   switch (terminated.exitCode) {
     case exitCodes.ok:
     case exitCodes.superseded:
@@ -53,12 +75,17 @@ function reasonOf({ terminated, deleting }: ObservedPod): RunnerEndReason {
   }
 }
 
-/** Ends of this life that count against the next try, since the spec was last changed. */
-export function badEnds(vm: FTVirtualMachine, ends: readonly RunnerEnd[], life: number) {
-  return ends.filter(({ reason, life: of, generation }) => {
-    const counts = reason !== "Left" && reason !== "NodeLost";
-    return counts && of === life && generation === vm.metadata.generation;
+/** Ends that count against the next try, since the spec was last changed. */
+export function badEnds(vm: FTVirtualMachine, ends: readonly RunnerEnd[]): readonly RunnerEnd[] {
+  return ends.filter(({ reason, generation }) => {
+    const counts = reason !== "Left" && reason !== "NodeLost" && reason !== "Killed";
+    return counts && generation === vm.metadata.generation;
   });
+}
+
+/** Of them, those of one boot. */
+export function badEndsOf(vm: FTVirtualMachine, ends: readonly RunnerEnd[], life: number) {
+  return badEnds(vm, ends).filter((end) => end.life === life);
 }
 
 /** So often within the window that no further backup is tried. */

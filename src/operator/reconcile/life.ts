@@ -17,7 +17,7 @@ import { assert } from "../../shared/assert.ts";
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import { annotations } from "../api/names.ts";
 import type { FTVirtualMachine, RunnerEndReason, RunningSpec } from "../api/v1alpha1.ts";
-import { badEnds } from "./ends.ts";
+import { badEndsOf } from "./ends.ts";
 import type { Observation, ObservedPod, OperatorSettings } from "./observation.ts";
 import { isPairGone, type PairSight } from "./sight.ts";
 
@@ -106,7 +106,7 @@ function adopt(o: Observation): RunningSpec {
 
 /** Two hopeless ends of this life, unless the spec has changed since. */
 function hopelessReason(o: Observation, running: RunningSpec): OffReason | null {
-  const bad = badEnds(o.vm, o.vm.status?.recentEnds ?? [], running.life);
+  const bad = badEndsOf(o.vm, o.vm.status?.recentEnds ?? [], running.life);
   const last = bad.at(-1);
   const why = last === undefined ? undefined : hopeless[last.reason];
   const alike = bad.filter((end) => end.reason === last?.reason).length;

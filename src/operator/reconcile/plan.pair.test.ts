@@ -196,6 +196,32 @@ describe("tries that fail", () => {
     );
   });
 
+  test("a machine that is lost again and again is booted anew with pauses", () => {
+    const ends = [1, 2, 3, 4].map((life) => ({
+      ...lostAt(`web-runner-${10 + life}`, "Crashed"),
+      life,
+    }));
+    const begins = { record: present(record(9)), pods: [], nodes: nodes() };
+    const o = seen(begins, { running: running(5, 9), restarts: 4, recentEnds: ends });
+    expect(actionsOf(o).filter((a) => /create web-runner/.test(a))).toEqual([]);
+    expect(plan(o).againInMs).toBeGreaterThan(10_000);
+  });
+
+  test.each([
+    ["OOMKilled", "OOMKilled"],
+    [
+      '{"level":30,"msg":"x"}\n{"level":30,"message":"cpu differs","msg":"runner ends"}\n',
+      "cpu differs",
+    ],
+    ['{"level":50,"msg":"runner failed"}', "runner failed"],
+    ["{}\nplain words", "plain words"],
+  ])("of what a runner said last, %j, people are told %s", (message, told) => {
+    const ended = { ...killed, terminated: { exitCode: 11, message } };
+    const pods = [runner(1, { role: "primary" }), runner(4, ended)];
+    const ends = plan(seen({ record: present(record(3, 1)), pods })).status.recentEnds;
+    expect(ends).toEqual([expect.objectContaining({ reason: "Refused", message: told })]);
+  });
+
   test("after three divergences in ten minutes there is no further try", () => {
     const ends = [1, 2, 3].map((i) => lostAt(`web-runner-${10 + i}`, "Diverged"));
     const o = seen(alone, { recentEnds: ends });

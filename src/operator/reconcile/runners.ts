@@ -10,7 +10,7 @@ import { annotations, labels } from "../api/names.ts";
 import type { RunningSpec } from "../api/v1alpha1.ts";
 import { runnerPod } from "../specs/runner-pod.ts";
 import type { Draft } from "./draft.ts";
-import { badEnds, divergedTooOften, pauseMs } from "./ends.ts";
+import { badEnds, badEndsOf, divergedTooOften, pauseMs } from "./ends.ts";
 import type { Observation } from "./observation.ts";
 import { isOver, type PairSight, type RunnerSight, works } from "./sight.ts";
 
@@ -137,8 +137,10 @@ function create(
 ): number {
   const { running, beginsAt, gatewayIp } = wanted;
   if (running === null) return wanted.nextNumber;
-  const bad = badEnds(o.vm, o.vm.status?.recentEnds ?? [], running.life);
-  if (divergedTooOften(bad)) return wanted.nextNumber;
+  const ends = o.vm.status?.recentEnds ?? [];
+  if (divergedTooOften(badEndsOf(o.vm, ends, running.life))) return wanted.nextNumber;
+  // A machine that is lost again and again, each time soon after it was booted, waits too.
+  const bad = badEnds(o.vm, ends);
   const waitMs = Math.max(pauseMs(bad, o.nowMs), refusalPauseMs(o));
   if (waitMs > 0) {
     draft.again(waitMs);

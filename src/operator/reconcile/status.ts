@@ -12,7 +12,7 @@ import type {
   RunnerEnd,
 } from "../api/v1alpha1.ts";
 import { conditionsOf } from "./conditions.ts";
-import { badEnds, divergedTooOften } from "./ends.ts";
+import { badEndsOf, divergedTooOften } from "./ends.ts";
 import type { Observation, ObservedPod } from "./observation.ts";
 import { isTransferring, type PairSight, works } from "./sight.ts";
 import type { Situation } from "./situation.ts";
@@ -87,7 +87,7 @@ function phaseOfPair(
 
 function isDiverged(ends: readonly RunnerEnd[], o: Observation): boolean {
   const life = o.vm.status?.running?.life ?? 0;
-  return divergedTooOften(badEnds(o.vm, ends, life));
+  return divergedTooOften(badEndsOf(o.vm, ends, life));
 }
 
 function place(

@@ -2,7 +2,7 @@
 import type { Reason } from "../api/reasons.ts";
 import type { Phase, RunnerEnd } from "../api/v1alpha1.ts";
 import type { Verdict, Verdicts } from "./conditions.ts";
-import { badEnds, divergedTooOften } from "./ends.ts";
+import { badEndsOf, divergedTooOften } from "./ends.ts";
 import { differences, runningOf } from "./life.ts";
 import type { Observation } from "./observation.ts";
 import { isOver, isTransferring, type RunnerSight, works } from "./sight.ts";
@@ -139,7 +139,7 @@ function obstacle(
     if (/Image|Pull/.test(reason)) return verdict(false, "ImageUnavailable", said);
     return verdict(false, "BackupStarting", said);
   }
-  const bad = badEnds(o.vm, ends, life);
+  const bad = badEndsOf(o.vm, ends, life);
   const last = bad.at(-1);
   if (divergedTooOften(bad)) {
     return verdict(
@@ -172,7 +172,7 @@ function synchronizingVerdict({ sight, record, life }: Situation): Verdict {
 }
 
 function divergedVerdict(o: Observation, { life, ends }: Situation): Verdict {
-  const bad = badEnds(o.vm, ends, life.running?.life ?? 0);
+  const bad = badEndsOf(o.vm, ends, life.running?.life ?? 0);
   if (divergedTooOften(bad)) {
     const message =
       "Three backups in ten minutes did not have the primary's state; none is tried for now. Restart the machine, or look into the log of the runners";
