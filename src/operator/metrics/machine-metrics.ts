@@ -12,7 +12,7 @@ export interface MachineReading {
   readonly conditions: readonly Pick<Condition, "type" | "status" | "reason">[];
   /** Different nodes that hold the named primary and the named backup: 0, 1 or 2. */
   readonly nodes: number;
-  /** 2; 1 where fault tolerance is switched off; 0 where the machine is to be off. */
+  /** As the spec says: 2; 1 where fault tolerance is switched off; 0 where the machine is to be off. */
   readonly nodesWanted: number;
 }
 
@@ -31,6 +31,9 @@ const phases: Readonly<Record<Phase, 0>> = {
   Failed: 0,
   Terminating: 0,
 };
+
+/** Nobody waits for a machine that goes off, by order or by itself; a lost one is waited for. */
+const offPhases: ReadonlySet<Phase> = new Set<Phase>(["Stopping", "Stopped", "Terminating"]);
 
 interface Machine extends MachineReading {
   readonly namespace: string;
@@ -53,7 +56,8 @@ export class MachineMetrics {
 
   /** After each reconciliation, with what it planned. */
   observe(namespace: string, vm: string, reading: MachineReading): void {
-    const { phase, conditions, nodes, nodesWanted } = reading;
+    const { phase, conditions, nodes } = reading;
+    const nodesWanted = offPhases.has(phase) ? 0 : reading.nodesWanted;
     this.#machines.set(`${namespace}/${vm}`, {
       ...{ namespace, vm, phase, conditions, nodes, nodesWanted },
     });

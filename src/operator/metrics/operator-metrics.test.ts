@@ -43,6 +43,23 @@ test("machines are counted by phase and condition, and each tells its nodes", as
   ]);
 });
 
+test.each([
+  ["Running", 2],
+  ["Unprotected", 2],
+  ["Lost", 2],
+  ["Stopping", 0],
+  ["Stopped", 0],
+  ["Terminating", 0],
+] as const)(
+  "nobody waits for a machine that goes off: %s wants %d nodes",
+  async (phase, wanted) => {
+    metrics.machines.observe("a", "web", { phase, nodes: 0, nodesWanted: 2, conditions: [] });
+    expect(await samples("lockstep_vm_nodes_wanted")).toEqual([
+      `lockstep_vm_nodes_wanted{namespace="a",vm="web"} ${wanted}`,
+    ]);
+  },
+);
+
 test("a leader without machines says so, and one that leads no more says nothing of them", async () => {
   expect(await samples("lockstep_vms")).toEqual([]);
   metrics.setLeader(true);
