@@ -40,3 +40,19 @@ test("dead buffers do not make V8 collect everything again and again", () => {
   expect(before).toBeGreaterThan(2);
   expect(wholeCollections("collectBuffersWithObjects();")).toBeLessThan(before / 2);
 });
+
+test("what a thread has let go of is gone when it says so", () => {
+  const program = `
+    import { fullCollector } from ${JSON.stringify(ours)};
+    const collect = fullCollector();
+    let memory = new Uint8Array(2 ** 26);
+    const before = process.memoryUsage().arrayBuffers;
+    memory = null;
+    collect();
+    process.stdout.write(JSON.stringify([before, process.memoryUsage().arrayBuffers]));
+  `;
+  const args = ["--no-warnings", "--input-type=module", "--eval", program];
+  const [before, after] = JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8" }));
+  expect(before).toBeGreaterThan(2 ** 26);
+  expect(after).toBeLessThan(2 ** 20);
+});

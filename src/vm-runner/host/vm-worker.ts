@@ -12,6 +12,7 @@ import {
   type Transferable,
   workerData,
 } from "node:worker_threads";
+import { fullCollector } from "../../platform/garbage-collection.ts";
 import { assert } from "../../shared/assert.ts";
 import { bytesIn } from "../../shared/bytes.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -33,17 +34,27 @@ const yieldMsMax = 1;
 
 async function main(port: MessagePort, data: VmWorkerData): Promise<void> {
   const commands = new Int32Array(data.commands);
+  const collect = fullCollector();
   const executor = new Executor(await makeParts(data));
   let taken = 0;
   for (;;) {
+    let letGo = false;
     for (const sent = Atomics.load(commands, 0); taken !== sent; taken = (taken + 1) | 0) {
-      executor.command(receive(port));
+      const command = receive(port);
+      executor.command(command);
+      letGo ||= command.kind === "releaseSnapshot";
     }
     const { events, next } = turn(executor);
     if (events.length > 0) port.postMessage(events, buffersOf(events));
+    if (letGo || events.some(leavesMemory)) collect();
     if (next.kind === "sleep") Atomics.wait(commands, 0, taken, next.us / 1000);
     else if (next.kind !== "run") await eventLoop(next);
   }
+}
+
+/** What was read or received to make a machine is as large as the guest's memory, and dead now. */
+function leavesMemory({ kind }: ExecutorEvent): boolean {
+  return kind === "ready" || kind === "restored";
 }
 
 /** A broken invariant ends the machine like a trap: the state cannot be trusted. */
