@@ -2,10 +2,12 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import process from "node:process";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { until } from "../../bench/waiting.ts";
 import { describeWithApi, unlessSkipped, withApi } from "../api/api-level.ts";
 import type { Helm } from "../cluster/helm.ts";
+import { run } from "../cluster/run-program.ts";
 import {
   chart,
   describeWithHelm,
@@ -113,8 +115,6 @@ describeWithHelm(`the chart${unlessNoHelm}`, () => {
         expect(notes).toContain("Before you uninstall: delete the FTVirtualMachines");
       });
 
-      describeRights(api);
-
       test("has pods that restricted Pod Security lets in, without a warning", async () => {
         const level = (mode: string) => `pod-security.kubernetes.io/${mode}=restricted`;
         const labels = ["label", "namespace", namespace, level("enforce"), level("warn")];
@@ -169,6 +169,21 @@ describeWithHelm(`the chart${unlessNoHelm}`, () => {
         timeoutMs,
       );
 
+      test("the page about installing tells how to get rid of machines that no operator looks after", async () => {
+        const { kubectl } = api();
+        const finalizers = ["lockstep.dev/power-off"];
+        await kubectl.apply([machine("orphan", { finalizers }), orphanedRunner()]);
+        const page = await readFile(path.join(root, "docs", "install.md"), "utf8");
+        const block = /^<!-- without an operator -->\n\n((?: {4}.*\n)+)/m.exec(page)?.[1] ?? "";
+        expect(block).toContain("kubectl patch");
+        const env = {
+          ...kubectl.env,
+          PATH: `${path.dirname(kubectl.program)}:${process.env["PATH"]}`,
+        };
+        await run("sh", ["-ec", block], { env });
+        expect(await kubectl.run(["get", "ftvm,pods", "-n", "default", "-o", "name"])).toBe("");
+      });
+
       test(
         "with crds.keep=false takes the definition, and every machine, with it",
         async () => {
@@ -187,62 +202,20 @@ describeWithHelm(`the chart${unlessNoHelm}`, () => {
   });
 });
 
-/** What the operator may do, asked of the API server in its name. */
-function describeRights(api: ReturnType<typeof withApi>): void {
-  const user = `system:serviceaccount:${namespace}:lockstep-operator`;
-  const mayDo = async (what: string) => {
-    const question = ["auth", "can-i", ...what.split(" "), `--as=${user}`];
-    return (await api().kubectl.attempt(question)).stdout.trim();
-  };
-
-  test.each([
-    "watch ftvirtualmachines.lockstep.dev -A",
-    "update ftvirtualmachines.lockstep.dev -n default --subresource=status",
-    "delete pods -n default",
-    "create secrets -n default",
-    "watch nodes",
-    `create leases.coordination.k8s.io -n ${namespace}`,
-    `update leases.coordination.k8s.io/lockstep-operator -n ${namespace}`,
-  ])("lets the operator %s", async (what) => {
-    expect(await mayDo(what)).toBe("yes");
-  });
-
-  test.each([
-    "list secrets -n default",
-    "update ftvirtualmachines.lockstep.dev -n default",
-    "delete ftvirtualmachines.lockstep.dev -n default",
-    "create pods -n default --subresource=exec",
-    "escalate roles.rbac.authorization.k8s.io -n default",
-    "bind roles.rbac.authorization.k8s.io -n default",
-    "create clusterroles.rbac.authorization.k8s.io",
-    "update nodes",
-    `create deployments.apps -n ${namespace}`,
-  ])("does not let the operator %s", async (what) => {
-    expect(await mayDo(what)).toBe("no");
-  });
-
-  test("lets the operator give the rights on a Lease, and none that it does not have", async () => {
-    const rule = (resource: string, ...verbs: string[]) => ({
-      apiGroups: [resource === "leases" ? "coordination.k8s.io" : ""],
-      ...{ resources: [resource], verbs },
-    });
-    const role = async (name: string, ...rules: readonly object[]) => {
-      const object = { apiVersion: "rbac.authorization.k8s.io/v1", kind: "Role", rules };
-      const input = JSON.stringify({ ...object, metadata: { name, namespace: "default" } });
-      return await api().kubectl.attempt(["create", "-f", "-", `--as=${user}`], { input });
-    };
-    expect(await role("web-runner", rule("leases", "get", "update"))).toMatchObject({ code: 0 });
-    const more = await role("more", rule("secrets", "list"));
-    expect(more.stderr).toContain("is attempting to grant RBAC permissions not currently held");
-    const binding = ["create", "rolebinding", "web-runner", "--role=web-runner"];
-    const bound = await api().kubectl.attempt([
-      ...[...binding, "--serviceaccount=default:web-runner", `--as=${user}`, "-n", "default"],
-    ]);
-    expect(bound).toMatchObject({ code: 0 });
-  });
+function machine(name: string, more: object = {}): object {
+  const metadata = { name, namespace: "default", ...more };
+  return { apiVersion: "lockstep.dev/v1alpha1", kind: "FTVirtualMachine", metadata, spec: {} };
 }
 
-function machine(name: string): object {
-  const metadata = { name, namespace: "default" };
-  return { apiVersion: "lockstep.dev/v1alpha1", kind: "FTVirtualMachine", metadata, spec: {} };
+/** On no node: nobody ends it. */
+function orphanedRunner(): object {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      ...{ name: "orphan-runner-1", namespace: "default", finalizers: ["lockstep.dev/runner"] },
+      labels: { "lockstep.dev/component": "runner" },
+    },
+    spec: { containers: [{ name: "runner", image: "registry.example.com/lockstep" }] },
+  };
 }

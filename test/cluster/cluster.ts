@@ -133,9 +133,9 @@ export class Cluster {
   }
 
   /** As the cluster's administrator. It is built now if it is nowhere. @throws ClusterError */
-  async helm(): Promise<Helm> {
+  async helm(say?: (text: string) => void): Promise<Helm> {
     const record = await this.#record();
-    return helmOfCluster(await findHelm(), record, this.#records.layoutOf(record));
+    return helmOfCluster(await findHelm(say), record, this.#records.layoutOf(record));
   }
 
   /** Boots a node, or a fake one, that is switched off. It is Ready some seconds later. */

@@ -41,6 +41,7 @@ export function commandLine(): Command {
     .option("--json", "as one line of JSON", false)
     .action(status);
   addPassing(program, "kubectl", "kubectl of the cluster's version, as its administrator", kubectl);
+  addPassing(program, "helm", "Helm, as its administrator; built the first time", helm);
   addPassing(program, "exec", "run a program inside a node: exec NODE PROGRAM ...", exec);
   for (const [verb, description, action] of nodeVerbs) {
     const command = program.command(`${verb} <node>`).description(description);
@@ -189,6 +190,11 @@ function addPassing(
 
 async function kubectl(cluster: Cluster, args: string[]): Promise<number> {
   const { program, env } = await cluster.kubectl();
+  return await runAttached(program, args, env);
+}
+
+async function helm(cluster: Cluster, args: string[]): Promise<number> {
+  const { program, env } = await cluster.helm(say);
   return await runAttached(program, args, env);
 }
 

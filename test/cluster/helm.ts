@@ -13,21 +13,21 @@ import type { ClusterRecord } from "./record.ts";
 import { attempt, type Ended, type RunOptions, run } from "./run-program.ts";
 
 export class Helm {
-  readonly #program: string;
-  readonly #env: NodeJS.ProcessEnv;
+  readonly program: string;
+  readonly env: NodeJS.ProcessEnv;
 
   constructor(program: string, env: NodeJS.ProcessEnv) {
-    this.#program = program;
-    this.#env = env;
+    this.program = program;
+    this.env = env;
   }
 
   /** What it printed. @throws ClusterError */
   run(args: readonly string[], options: RunOptions = {}): Promise<string> {
-    return run(this.#program, args, { ...options, env: this.#env });
+    return run(this.program, args, { ...options, env: this.env });
   }
 
   attempt(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-    return attempt(this.#program, args, { ...options, env: this.#env });
+    return attempt(this.program, args, { ...options, env: this.env });
   }
 }
 
