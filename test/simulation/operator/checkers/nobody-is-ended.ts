@@ -1,0 +1,30 @@
+/**
+ * While the machine is to run, the operator ends no runner that it sees named by the record, but for the
+ * backup of a machine that is to have none; and none at all that has been named for a long time.
+ */
+import { podOfNonce } from "../../../../src/operator/api/names.ts";
+import type { VmRecord } from "../../../../src/shared/protocol/record.ts";
+import type { Landing } from "../world/requests.ts";
+import type { World } from "../world/world.ts";
+import type { OperatorChecker } from "./checker.ts";
+
+export class NobodyIsEnded implements OperatorChecker {
+  readonly name = "nobody is ended";
+
+  onLanding({ action, observation, vm }: Landing, world: World): string | null {
+    if (action.kind !== "deletePod" && action.kind !== "releasePod") return null;
+    const runner = world.runnerInPod(action.uid);
+    if (!runner?.alive || vm.metadata.deletionTimestamp !== undefined) return null;
+    if (vm.spec.powerState === "Stopped") return null;
+    const seen = observation.record.kind === "present" ? observation.record.record : null;
+    const role = seen === null ? null : roleIn(seen, action.name);
+    if (role === null) return null;
+    if (role === "backup" && !vm.spec.faultTolerance.enabled && action.kind === "deletePod") return null;
+    return `${action.kind} of ${action.name}, whose process lives, while the record as seen (epoch ${seen?.epoch}) names it ${role}`;
+  }
+}
+
+function roleIn({ primary, backup }: VmRecord, pod: string): string | null {
+  if (primary !== null && podOfNonce(primary) === pod) return "primary";
+  return backup !== null && podOfNonce(backup) === pod ? "backup" : null;
+}
