@@ -39,7 +39,7 @@ export async function listen(
     server.listen(port, host);
     await once(server, "listening");
   } catch (cause) {
-    const code = cause instanceof Object && "code" in cause ? cause.code : undefined;
+    const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : "";
     const inUse = code === "EADDRINUSE";
     const why = inUse ? "another process listens there" : `${code}; give --http another address`;
     const message = `cannot listen on ${host}:${port}: ${why}`;

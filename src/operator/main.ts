@@ -12,6 +12,7 @@ import { createOperatorHttp, listen } from "./http-server.ts";
 import { ClusterView } from "./kube/cluster-view.ts";
 import { EventRecorder } from "./kube/event-recorder.ts";
 import { KubernetesApi } from "./kube/kubernetes-api.ts";
+import { messageOf } from "./kube/kubernetes-api-error.ts";
 import { type ElectionTimes, electionTimes } from "./kube/leader-election.ts";
 import { Leadership } from "./kube/leadership.ts";
 import { ObjectReader } from "./kube/object-reader.ts";
@@ -76,8 +77,8 @@ function openApi(kubeconfig: string | null): KubernetesApi {
     return KubernetesApi.open(kubeconfig);
   } catch (cause) {
     const from = kubeconfig === null ? "what the pod was given" : `the kubeconfig ${kubeconfig}`;
-    const why = cause instanceof Object && "message" in cause ? String(cause.message) : "";
-    throw new OperatorError("bad configuration", `${from} cannot be used: ${why}`, { cause });
+    const message = `${from} cannot be used: ${messageOf(cause)}`;
+    throw new OperatorError("bad configuration", message, { cause });
   }
 }
 

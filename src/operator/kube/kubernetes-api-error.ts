@@ -34,8 +34,14 @@ export function apiErrorCode(error: unknown): ApiErrorCode | null {
   return error instanceof KubernetesApiError ? error.code : null;
 }
 
+/** What an error says, wherever it comes from. */
+export function messageOf(error: unknown): string {
+  const says = typeof error === "object" && error !== null && "message" in error;
+  return says ? String(error.message) : String(error);
+}
+
 export function noAnswer(what: string, cause: unknown): KubernetesApiError {
-  const why = cause instanceof Object && "message" in cause ? String(cause.message) : String(cause);
+  const why = messageOf(cause);
   return new KubernetesApiError("unavailable", 0, `${what} got no answer: ${why}`, { cause });
 }
 

@@ -1,7 +1,8 @@
 /**
  * The objects of one kind, as last heard of, by key and by VM. What the operator has just written counts
  * before it is heard of: otherwise the next look would see the state before, and do it again. An
- * assumption ends with the first word about the object, and after a while by itself.
+ * assumption ends with the first word about the object, and after a while by itself. Listeners hear of what
+ * was heard, not of what is assumed: whatever was written is looked at once more.
  */
 import { isDeepStrictEqual } from "node:util";
 
@@ -73,7 +74,6 @@ export class ObjectCache<Value> {
   }
 
   put(entry: Entry<Value>): void {
-    const known = this.get(entry.key);
     this.#assumptions.delete(entry.key);
     const old = this.#entries.get(entry.key);
     if (old !== undefined) this.#unlink(old);
@@ -82,18 +82,17 @@ export class ObjectCache<Value> {
       const ofVm = this.#byVm.get(entry.vm) ?? new Map<string, Entry<Value>>();
       this.#byVm.set(entry.vm, ofVm.set(entry.key, entry));
     }
-    const same = known?.uid === entry.uid && known.vm === entry.vm;
-    if (!same || !isDeepStrictEqual(known.value, entry.value)) this.#onChange(known, entry);
+    const same = old?.uid === entry.uid && old.vm === entry.vm;
+    if (!same || !isDeepStrictEqual(old.value, entry.value)) this.#onChange(old, entry);
   }
 
   remove(key: string): void {
-    const known = this.get(key);
     this.#assumptions.delete(key);
     const old = this.#entries.get(key);
     if (old === undefined) return;
     this.#entries.delete(key);
     this.#unlink(old);
-    this.#onChange(known, undefined);
+    this.#onChange(old, undefined);
   }
 
   /** All there is where `isInside` says so. */

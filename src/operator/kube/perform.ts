@@ -294,17 +294,20 @@ export class Performer {
     try {
       return await answer;
     } catch (error) {
-      const code = apiErrorCode(error);
-      if (code === "not found") return null;
-      if (code === "conflict" && isAboutUid(error)) return null;
+      if (apiErrorCode(error) === "not found" || isAboutUid(error)) return null;
       throw error;
     }
   }
 }
 
-/** The API server's words for an object whose uid is not the one that was named. */
+/**
+ * The API server's words for an object whose uid is not the one that was named: of a deletion or of an
+ * applied object a conflict, of a patch a field that cannot be changed.
+ */
 function isAboutUid(error: unknown): boolean {
-  return error instanceof KubernetesApiError && /\bUID\b/i.test(error.message);
+  if (!(error instanceof KubernetesApiError)) return false;
+  if (error.status === 409) return /\buid\b/i.test(error.message);
+  return error.status === 422 && error.message.includes("metadata.uid: Invalid value");
 }
 
 function taken(kind: ResourceKind, namespace: string, name: string): KubernetesApiError {

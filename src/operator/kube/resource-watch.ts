@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../../platform/logging.ts";
 import type { WatchEvent as EventKind, WatchMetrics } from "../metrics/watch-metrics.ts";
 import type { KubernetesApi, RawObject } from "./kubernetes-api.ts";
-import { apiErrorCode, KubernetesApiError } from "./kubernetes-api-error.ts";
+import { apiErrorCode, KubernetesApiError, messageOf } from "./kubernetes-api-error.ts";
 import type { Entry, ObjectCache } from "./object-cache.ts";
 
 export interface WatchOptions<Raw extends RawObject, Value> {
@@ -29,13 +29,16 @@ export interface WatchOptions<Raw extends RawObject, Value> {
   readonly cache: ObjectCache<Value>;
   readonly log: Logger;
   readonly metrics: WatchMetrics;
+  /** How long one watch is asked to last, at least; the next one goes on where it ends. */
+  readonly watchSeconds?: number;
   /** From 0 to 1. */
   readonly random: () => number;
 }
 
 interface Page<Raw> {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  readonly items: readonly Raw[];
+  /** Null in an empty list of metadata. */
+  readonly items: readonly Raw[] | null;
 }
 
 /** The object of an error is a Status. */
@@ -55,8 +58,7 @@ const eventKinds: Readonly<Record<Exclude<WatchEvent<never>["type"], "ERROR">, E
 
 const pageObjects = 500;
 const listTimeoutMs = 60_000;
-const watchSeconds = 30;
-const watchJitterSeconds = 15;
+const usualWatchSeconds = 30;
 /** After the time that the server was given. */
 const watchGraceMs = 5_000;
 const relistMs = 10 * 60_000;
@@ -134,7 +136,7 @@ export class ResourceWatch<Raw extends RawObject, Value> {
       const request = { method: "GET", path, query, ...only, timeoutMs: listTimeoutMs } as const;
       const page = await api.send<Page<Raw>>(request);
       this.#heard();
-      entries.push(...page.items.flatMap((raw) => this.#options.entryOf(raw) ?? []));
+      entries.push(...(page.items ?? []).flatMap((raw) => this.#options.entryOf(raw) ?? []));
       rest = page.metadata.continue ?? "";
       version = page.metadata.resourceVersion;
     } while (rest !== "");
@@ -147,8 +149,8 @@ export class ResourceWatch<Raw extends RawObject, Value> {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { api, path, labelSelector, metadataOnly, random, metrics, resource } = this.#options;
-    const seconds = Math.round(watchSeconds + watchJitterSeconds * random());
+    const { api, path, labelSelector, metadataOnly, metrics, resource } = this.#options;
+    const seconds = this.#seconds();
     const query: Record<string, string> = {
       watch: "true",
       allowWatchBookmarks: "true",
@@ -184,6 +186,11 @@ export class ResourceWatch<Raw extends RawObject, Value> {
     if (performance.now() - startMs < 1_000) {
       throw new KubernetesApiError("unavailable", 0, `the watch of ${path} ended at once`);
     }
+  }
+
+  #seconds(): number {
+    const { random, watchSeconds = usualWatchSeconds } = this.#options;
+    return Math.round(watchSeconds * (1 + random() / 2));
   }
 
   #take(event: WatchEvent<Raw>): KubernetesApiError | null {
@@ -236,8 +243,4 @@ export class ResourceWatch<Raw extends RawObject, Value> {
 
 export function keyOf({ metadata: { namespace, name } }: RawObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof KubernetesApiError ? error.message : String(error);
 }
