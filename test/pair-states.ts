@@ -37,7 +37,7 @@ export function record(
 
 export function stateOf(role: Role, known: VmRecord | null): PairState {
   const config: PairConfig = {
-    ...{ vm: "vm-1", nonce: me, fingerprint: { version: "1" }, restartEpoch: null },
+    ...{ vm: "vm-1", nonce: me, fingerprint: { version: "1" }, restartEpoch: null, leaveWaitMs: 0 },
     ...{ bounds: pairBounds, timings: pairTimings },
   };
   return { ...initialState(config, nowMs), view: { known, unsettled: [] }, life: 1, role };

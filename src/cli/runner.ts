@@ -40,6 +40,7 @@ interface Flags extends RunnerWayFlags {
   readonly timeout: number;
   readonly lagTarget: number;
   readonly restartEpoch?: number;
+  readonly leaveWait: number;
   readonly exitWithParent: boolean;
 }
 
@@ -105,6 +106,12 @@ export function runnerCommand(): Command {
       "both halves of the record at this epoch are proven gone: begin the VM's life anew",
       parseEpoch,
     )
+    .option(
+      "--leave-wait <ms>",
+      "when told to leave with nobody to hand over to, wait this long for somebody",
+      parseMilliseconds(0, 600_000),
+      0,
+    )
     .option("--exit-with-parent", "end when standard input is closed", false)
     .action(async (flags: Flags) => {
       await runCommand("runner", () => run(flags));
@@ -152,6 +159,7 @@ function optionsOf(flags: Flags): RunnerOptions {
   });
   return {
     ...{ vm, name, memoryMiB, listen, keyFile, http, control, gateway, restartEpoch },
+    leaveWaitMs: flags.leaveWait,
     ...{ guest: chooseGuest(flags), timings, record: runnerWay(flags) },
   };
 }

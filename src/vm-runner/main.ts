@@ -45,6 +45,8 @@ export interface RunnerOptions {
   readonly timings: PairTimings;
   /** The operator's word about the record at this epoch (PairConfig); null: nobody said so. */
   readonly restartEpoch: Epoch | null;
+  /** How long a primary that is told to leave waits for somebody to hand over to, in milliseconds. */
+  readonly leaveWaitMs: number;
 }
 
 /** The runner cannot start, because somebody else listens where it should. */
@@ -107,7 +109,7 @@ interface Ingredients {
 /** Wires core, sockets and machine; everything listens when it resolves. */
 async function assemble(ingredients: Ingredients): Promise<Runner> {
   const { options, key, logger, machine, access, firstLife, ending } = ingredients;
-  const { vm, listen, gateway: address, timings, restartEpoch } = options;
+  const { vm, listen, gateway: address, timings, restartEpoch, leaveWaitMs } = options;
   const { nonce, record, peers, dialFrom } = access;
   const state = (): PairState => runner.state;
   const feed = (input: PairInput): void => runner.feed(input);
@@ -152,7 +154,7 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
   const { images, compiled, fingerprint } = machine;
   const runner = new Runner({
     config: {
-      ...{ vm, nonce, fingerprint: fingerprint.parts, restartEpoch },
+      ...{ vm, nonce, fingerprint: fingerprint.parts, restartEpoch, leaveWaitMs },
       ...{ bounds: pairBounds, timings },
     },
     ...{ record, peers, logger, endpoint, heartbeats, meter, firstLife, console: consoleService },

@@ -43,7 +43,7 @@ const always = [
   "--http 0.0.0.0:7101",
   "--control 0.0.0.0:7102",
 ];
-const times = ["--heartbeat 50", "--timeout 500", "--lag-target 20"];
+const times = ["--heartbeat 50", "--timeout 500", "--lag-target 20", "--leave-wait 40000"];
 
 test("a runner is told all that it needs", () => {
   expect(argumentsOf(machineOf())).toEqual([

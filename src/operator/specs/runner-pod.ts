@@ -36,16 +36,18 @@ export interface RunnerPodOptions {
 }
 
 /**
- * A primary that is told to leave hands over to a backup in a moment. Without one it waits for the next
- * (`successorWaitMs`), and as long as that one's state transfer takes: what is left of the minute.
+ * A primary that is told to leave hands over to a backup in a moment. Without one it waits for the next,
+ * whose pod is made meanwhile (`leaveWaitMs`).
  */
 const terminationGraceSeconds = 60;
+/** A new half is made as soon as the pod is being deleted; it needs some seconds to be named. */
+const leaveWaitMs = 40_000;
 /** A living runner that is slow beyond measure may still hand over; one that stands still cannot. */
 const livenessGraceSeconds = 15;
 
 assert(
   terminationGraceSeconds * 1_000 >
-    2 * (successorWaitMs + executionTimeoutMs + successorGraceMs + 2 * arbiterTimeoutMs),
+    leaveWaitMs + successorWaitMs + executionTimeoutMs + successorGraceMs + 2 * arbiterTimeoutMs,
   "a runner that leaves has time to wait for a successor, and to hand over to it",
 );
 assert(
@@ -112,6 +114,7 @@ function runnerArguments(options: RunnerPodOptions, pod: string): readonly strin
     ...["--heartbeat", String(running.heartbeatMilliseconds)],
     ...["--timeout", String(running.timeoutMilliseconds)],
     ...["--lag-target", String(running.lagTargetMilliseconds)],
+    ...["--leave-wait", String(leaveWaitMs)],
     ...(restartEpoch === null ? [] : ["--restart-epoch", String(restartEpoch)]),
   ];
 }

@@ -28,6 +28,11 @@ export interface PairConfig {
    * record at exactly this epoch, this runner begins the VM's life anew. Null: nobody said so.
    */
   readonly restartEpoch: Epoch | null;
+  /**
+   * A primary that is told to leave, and has nobody to hand over to, waits this long for somebody before
+   * it switches the VM off. 0 where nobody would come.
+   */
+  readonly leaveWaitMs: number;
 }
 
 /** A connection of the logging channel; each new one gets a new number. */

@@ -20,7 +20,8 @@ import {
 import { successorWaitMs } from "../../shared/limits.ts";
 import type { RecordRequest, VmRecord } from "../../shared/protocol/record.ts";
 import { emptyHold } from "../output-rule/output-hold.ts";
-import type { Leaving, PairInput, Primary } from "./pair-types.ts";
+import { step } from "./pair.ts";
+import type { Leaving, PairInput, PairState, Primary } from "./pair-types.ts";
 import { possibleBackups, type RunnerRequest } from "./record-view.ts";
 
 const tick: PairInput = { kind: "tick" };
@@ -243,4 +244,18 @@ test("a stopped runner hears and does nothing", () => {
   const role = { kind: "stopped", reason: "stopped", message: "" } as const;
   const inputs: PairInput[] = [tick, printed(3), { kind: "recordRead", record: alone }];
   expect(after(role, alone, ...inputs)).toMatchObject({ state: stateOf(role, alone), effects: [] });
+});
+
+test("a primary that is told to leave alone waits as long as it was configured for somebody, then powers off", () => {
+  const patient = (state: PairState) => ({
+    ...state,
+    config: { ...state.config, leaveWaitMs: 40_000 },
+  });
+  const told = step(patient(stateOf(primary(), alone)), { kind: "terminate" }, nowMs);
+  expect(told.effects).toEqual([]);
+  const early = step(told.state, tick, nowMs + 39_999);
+  expect(early.effects).toEqual([]);
+  const late = step(early.state, tick, nowMs + 40_000);
+  const powerOff = { kind: "input", input: { kind: "powerOff" } };
+  expect(late.effects).toContainEqual({ kind: "executor", command: powerOff });
 });

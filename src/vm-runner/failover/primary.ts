@@ -5,7 +5,7 @@
 
 import { unreachable } from "../../shared/assert.ts";
 import type { VmRecord } from "../../shared/protocol/record.ts";
-import type { PairInput, PairState, Primary } from "./pair-types.ts";
+import type { Leaving, PairInput, PairState, Primary } from "./pair-types.ts";
 import { onPrimaryExecutor } from "./primary-executor.ts";
 import {
   dropFollower,
@@ -47,7 +47,7 @@ export function onPrimaryInput(
       return state;
     case "terminate":
       return role.leaving === null
-        ? withPrimary(state, { ...role, leaving: { kind: "waiting", untilMs: turn.nowMs } })
+        ? withPrimary(state, { ...role, leaving: waitToLeave(state, turn) })
         : state;
     case "dialled":
       turn.hangUp(input.link);
@@ -61,6 +61,10 @@ export function onPrimaryInput(
       return state;
   }
   return unreachable(input);
+}
+
+function waitToLeave({ config }: PairState, turn: Turn): Leaving {
+  return { kind: "waiting", untilMs: turn.nowMs + config.leaveWaitMs };
 }
 
 /** What the record and the state of the pair now call for. */
