@@ -75,24 +75,17 @@ export const restartBugs: readonly Bug[] = [
   },
   {
     name: "the operator takes silence for proof",
-    why: "a runner that cannot be reached may live",
+    why: "a runner that does not answer may live",
     edits: [
       {
         file: operator,
         find: "if (runner === null || runner.alive) return false;\n    const goneMs",
         replace:
-          "if (runner === null || (runner.alive && world.network.passes(runner.node, arbiterNode))) return false;\n    const goneMs",
+          "if (runner === null || (runner.alive && !runner.standsStill)) return false;\n    const goneMs",
       },
     ],
     caughtBy: ["single life"],
     seedsMax: 1000,
-  },
-  {
-    name: "the gateway of the earlier life stays",
-    why: "the numbers of another life's frames begin again",
-    edits: [{ file: operator, find: "    this.#fence(record.epoch);\n", replace: "" }],
-    caughtBy: ["frames out", "progress"],
-    seedsMax: 500,
   },
   {
     name: "a restarted life goes by the name of the one before",
