@@ -1,7 +1,7 @@
 /** `lockstep arbiter`: serves one VM's record to its runners. */
 import { Command } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
 import { KeyFileError } from "../platform/key-file.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { ArbiterError, type ArbiterOptions, startArbiter } from "../storage-arbiter/main.ts";
 import { CommandError, runCommand } from "./command-error.ts";
 import { parseAddress, parseVm } from "./options.ts";

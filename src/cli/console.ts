@@ -1,8 +1,8 @@
 /** `lockstep console`: the guest's console, from any terminal. */
 import { once } from "node:events";
 import { Command } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { runCommand } from "./command-error.ts";
 import { ConsoleClient, type ConsoleOptions } from "./console-client.ts";
 import { type DetachKey, defaultDetachKey, parseDetachKey } from "./detach-key.ts";

@@ -5,7 +5,7 @@
  */
 import { Command } from "commander";
 import type { PublishedPort } from "../gateway/published-port.ts";
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { runCommand } from "./command-error.ts";
 import { ConsoleCounter } from "./demo/console-counter.ts";
 import { DemoOutput } from "./demo/demo-output.ts";

@@ -1,4 +1,4 @@
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 
 /**
  * Ends this process when its standard input closes: a pipe from the parent closes when the parent

@@ -1,5 +1,5 @@
 /** What can go wrong with the guest or the log that a user names, as one sentence and exit code. */
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { BootError } from "../vm-runner/host/boot-snapshot.ts";
 import { GuestError } from "../vm-runner/host/guest-files.ts";
 import { LogFileError } from "../vm-runner/host/log-file.ts";

@@ -1,6 +1,6 @@
 /** `lockstep kill`: kills a process of a pair the hard way, to see the others go on. */
 import { Argument, Command } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { CommandError, runCommand } from "./command-error.ts";
 import { readGatewayStatus } from "./pair/gateway-client.ts";
 import { processStart } from "./pair/process-start.ts";

@@ -1,7 +1,7 @@
 /** The lockstep command: one program, a subcommand for each component and for each use. */
 import process from "node:process";
 import { Command, CommanderError } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { arbiterCommand } from "./arbiter.ts";
 import { consoleCommand } from "./console.ts";
 import { demoCommand } from "./demo.ts";

@@ -1,6 +1,6 @@
 /** `lockstep operator`: looks after the FTVirtualMachines of a cluster. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { CommandError, runCommand } from "./command-error.ts";
 import { collect, parseAddress, parsePort } from "./options.ts";
 

@@ -1,6 +1,6 @@
 /** Values of command-line options: what cannot be used is refused with what was expected. */
 import { InvalidArgumentError } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { isVmId } from "../shared/protocol/names.ts";
 import type { PairTimings } from "../vm-runner/failover/pair-timings.ts";
 import { memoryMiBMax, memoryMiBMin } from "../vm-runner/machine/spec.ts";

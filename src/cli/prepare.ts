@@ -3,7 +3,7 @@
  * second. An image of Lockstep is made with it.
  */
 import { Command } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { runCommand } from "./command-error.ts";
 import { parseMemory } from "./options.ts";
 import { prepareGuest } from "./prepare-guest.ts";

@@ -1,7 +1,7 @@
 /** Where the record is, and the other half, as the command line says it: in one of two ways. */
 import { isIP } from "node:net";
 import { InvalidArgumentError } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { type LeaseName, parseLeaseName } from "../storage-arbiter/record/lease-name.ts";
 import type { Address } from "../vm-runner/wire/endpoint.ts";
 import type { RecordWay } from "../vm-runner/wire/record-access.ts";

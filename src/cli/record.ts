@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from "node:fs";
 import process from "node:process";
 import type { Readable } from "node:stream";
 import { Command } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { type Recording, type RecordingEnd, startRecording } from "../vm-runner/recording.ts";
 import type { RunnerOutput } from "../vm-runner/replay/executor-protocol.ts";
 import { CommandError, runCommand } from "./command-error.ts";

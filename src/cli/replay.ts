@@ -1,7 +1,7 @@
 /** `lockstep replay`: executes a log again and compares every checksum in it. */
 import process from "node:process";
 import { Command } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { type ReplayEnd, replayLog } from "../vm-runner/replaying.ts";
 import { CommandError, runCommand } from "./command-error.ts";
 import { withGuestErrors } from "./guest-errors.ts";

@@ -1,8 +1,8 @@
 /** `lockstep runner`: one half of a pair; `lockstep up` starts two of them. */
 import { Command, Option } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
 import { collectBuffersWithObjects } from "../platform/garbage-collection.ts";
 import { KeyFileError } from "../platform/key-file.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { signOfLifeMs } from "../shared/limits.ts";
 import { InClusterError } from "../storage-arbiter/record/in-cluster.ts";
 import { pairTimings } from "../vm-runner/failover/pair-timings.ts";

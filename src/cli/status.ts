@@ -1,7 +1,7 @@
 /** `lockstep status`: both halves of a pair, its record and its network. */
 import { Command } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import type { VmRecord } from "../shared/protocol/record.ts";
 import type { Quantiles, RunnerStatus } from "../shared/protocol/status.ts";
 import { ArbiterClient } from "../storage-arbiter/record/arbiter-client.ts";

@@ -1,6 +1,6 @@
 /** `lockstep stop`: switches a pair's VM off and waits until nothing of it runs. */
 import { Command } from "commander";
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { CommandError, runCommand } from "./command-error.ts";
 import { processStart } from "./pair/process-start.ts";
 import { requireEntry } from "./pair/state-directory.ts";

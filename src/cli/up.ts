@@ -1,7 +1,7 @@
 /** `lockstep up`: a fault-tolerant pair on this computer, with its console in this terminal. */
 import { Command, InvalidArgumentError } from "commander";
 import { describePort, type PublishedPort } from "../gateway/published-port.ts";
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { CommandError, runCommand } from "./command-error.ts";
 import { type DetachKey, defaultDetachKey, parseDetachKey } from "./detach-key.ts";
 import { portLine } from "./network-line.ts";

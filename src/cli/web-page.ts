@@ -14,7 +14,7 @@ import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import express, { type Express } from "express";
 import { type WebSocket, WebSocketServer } from "ws";
-import { exitCodes } from "../platform/exit-codes.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { CommandError } from "./command-error.ts";
 import { ConsoleClient } from "./console-client.ts";
 import { describeEvent, type HalfView, type PairEvent, type PairView } from "./pair/events.ts";

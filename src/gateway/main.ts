@@ -5,10 +5,10 @@
 import { randomBytes } from "node:crypto";
 import type { Server } from "node:net";
 import { performance } from "node:perf_hooks";
-import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
 import { createLogger, type Logger } from "../platform/logging.ts";
 import { WriteTurn } from "../platform/write-turn.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { ArbiterClient } from "../storage-arbiter/record/arbiter-client.ts";
 import { inClusterApi } from "../storage-arbiter/record/in-cluster.ts";
 import { LeaseClient } from "../storage-arbiter/record/lease-client.ts";

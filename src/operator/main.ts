@@ -6,8 +6,8 @@
 import { randomBytes, randomInt } from "node:crypto";
 import os from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { exitCodes } from "../platform/exit-codes.ts";
 import { createLogger, type Logger } from "../platform/logging.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import { createOperatorHttp, listen } from "./http-server.ts";
 import { ClusterView } from "./kube/cluster-view.ts";
 import { EventRecorder } from "./kube/event-recorder.ts";

@@ -4,10 +4,10 @@
  */
 import type { Server } from "node:http";
 import type { Server as TlsServer } from "node:https";
-import { exitCodes } from "../platform/exit-codes.ts";
 import { readKeyFile } from "../platform/key-file.ts";
 import { createLogger, type Logger } from "../platform/logging.ts";
 import { WriteTurn } from "../platform/write-turn.ts";
+import { exitCodes } from "../shared/exit-codes.ts";
 import type { Epoch, Nonce } from "../shared/protocol/record.ts";
 import { ConsoleService } from "./console/console-service.ts";
 import { pairBounds } from "./failover/pair-bounds.ts";

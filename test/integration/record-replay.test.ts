@@ -6,7 +6,7 @@ import os from "node:os";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { exitCodes } from "../../src/platform/exit-codes.ts";
+import { exitCodes } from "../../src/shared/exit-codes.ts";
 import {
   BatchEncoder,
   decodeBatch,

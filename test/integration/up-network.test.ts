@@ -2,7 +2,7 @@
 import net from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { processStart } from "../../src/cli/pair/process-start.ts";
-import { exitCodes } from "../../src/platform/exit-codes.ts";
+import { exitCodes } from "../../src/shared/exit-codes.ts";
 import { hasBrowser, openBrowser, whyNoBrowser } from "./browser.ts";
 import { longMs, Sandbox, type Started, until, withoutGvproxy } from "./embedded-pair.ts";
 import { describeWithNetwork, unlessSkipped } from "./guest-network.ts";

@@ -1,7 +1,7 @@
 /** `lockstep up` and the commands around it, as processes, with the tiny guest. */
 import net, { type AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { exitCodes } from "../../src/platform/exit-codes.ts";
+import { exitCodes } from "../../src/shared/exit-codes.ts";
 import { longMs, Sandbox, until } from "./embedded-pair.ts";
 
 let sandbox: Sandbox;

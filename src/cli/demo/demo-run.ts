@@ -1,5 +1,5 @@
 /** The demo's plan: wait for redundancy, count, kill the primary, see that nothing was lost. */
-import { exitCodes } from "../../platform/exit-codes.ts";
+import { exitCodes } from "../../shared/exit-codes.ts";
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import { CommandError } from "../command-error.ts";
 import type { PairView } from "../pair/events.ts";

@@ -1,5 +1,5 @@
 /** The arbiter as a child process, started again on the same port when it ends. */
-import { exitCodes } from "../../platform/exit-codes.ts";
+import { exitCodes } from "../../shared/exit-codes.ts";
 import { CommandError } from "../command-error.ts";
 import { type Child, startChild } from "./child.ts";
 import type { PairEvent } from "./events.ts";

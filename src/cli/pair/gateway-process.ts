@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { describePort, type PublishedPort } from "../../gateway/published-port.ts";
-import { exitCodes } from "../../platform/exit-codes.ts";
+import { exitCodes } from "../../shared/exit-codes.ts";
 import { CommandError } from "../command-error.ts";
 import { type Child, type ChildExit, startChild } from "./child.ts";
 import type { PairEvent } from "./events.ts";

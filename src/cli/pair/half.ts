@@ -1,5 +1,5 @@
 /** One half of the pair: the runner process that fills it now, and when the next one starts. */
-import { exitCodes } from "../../platform/exit-codes.ts";
+import { exitCodes } from "../../shared/exit-codes.ts";
 import { type Child, type ChildExit, startChild } from "./child.ts";
 import type { HalfId, PairEvent } from "./events.ts";
 import { emptyHistory, type HalfHistory, planRestart } from "./restart-policy.ts";

@@ -5,8 +5,8 @@
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import type { PublishedPort } from "../../gateway/published-port.ts";
-import { exitCodes } from "../../platform/exit-codes.ts";
 import { createKeyFile } from "../../platform/key-file.ts";
+import { exitCodes } from "../../shared/exit-codes.ts";
 import { ArbiterClient } from "../../storage-arbiter/record/arbiter-client.ts";
 import { CommandError } from "../command-error.ts";
 import type { ReadyCondition } from "../ready-condition.ts";

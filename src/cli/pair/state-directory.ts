@@ -8,7 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import type { PublishedPort } from "../../gateway/published-port.ts";
-import { exitCodes } from "../../platform/exit-codes.ts";
+import { exitCodes } from "../../shared/exit-codes.ts";
 import { CommandError } from "../command-error.ts";
 import { processStart } from "./process-start.ts";
 

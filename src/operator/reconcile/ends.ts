@@ -1,5 +1,5 @@
 /** The ends of runners: why each ended, and how the next try is spaced. */
-import { exitCodes } from "../../platform/exit-codes.ts";
+import { exitCodes } from "../../shared/exit-codes.ts";
 import type { FTVirtualMachine, RunnerEnd, RunnerEndReason } from "../api/v1alpha1.ts";
 import type { ObservedPod } from "./observation.ts";
 import type { RunnerSight } from "./sight.ts";

@@ -7,7 +7,7 @@ import { pairTimings } from "./pair-timings.ts";
 import type { PairInput, PairState } from "./pair-types.ts";
 
 const config = {
-  ...{ vm: "vm1", nonce: "me", fingerprint: {}, restartEpoch: null },
+  ...{ vm: "vm1", nonce: "me", fingerprint: {}, restartEpoch: null, leaveWaitMs: 0 },
   ...{ bounds: pairBounds, timings: pairTimings },
 };
 const alone = { vm: "vm1", epoch: 1, primary: "me", backup: null, takeovers: 0 };

@@ -4,7 +4,7 @@
  */
 import { podOfNonce } from "../../../../src/operator/api/names.ts";
 import type { FTVirtualMachineStatus } from "../../../../src/operator/api/v1alpha1.ts";
-import { exitCodes } from "../../../../src/platform/exit-codes.ts";
+import { exitCodes } from "../../../../src/shared/exit-codes.ts";
 import type { VmRecord } from "../../../../src/shared/protocol/record.ts";
 import type { SimMachine } from "../world/api-server.ts";
 import { componentOf, isPodReady } from "../world/controllers.ts";
@@ -42,13 +42,20 @@ function unsettled(world: World): string | null {
   const { vm, api } = world;
   if (vm === null) {
     const left = [...api.list("Pod"), ...api.list("Lease"), ...world.runners];
-    return left.length === 0 ? null : `the machine is gone, but ${left.length} pods, Leases or processes are not`;
+    return left.length === 0
+      ? null
+      : `the machine is gone, but ${left.length} pods, Leases or processes are not`;
   }
   if (vm.metadata.deletionTimestamp !== undefined) return "the deleted machine is still there";
   const { status = {} } = vm;
-  if (status.observedGeneration !== vm.metadata.generation) return "the newest spec was not observed";
+  if (status.observedGeneration !== vm.metadata.generation)
+    return "the newest spec was not observed";
   const { lease, record } = world;
-  if (lease === null || record?.vm !== vm.metadata.uid || status.record?.uid !== lease.metadata.uid) {
+  if (
+    lease === null ||
+    record?.vm !== vm.metadata.uid ||
+    status.record?.uid !== lease.metadata.uid
+  ) {
     return reasonOf(status, "Ready") === "RecordLost" && status.phase === "Failed"
       ? null
       : `the record is lost, but the status says ${status.phase} ${reasonOf(status, "Ready")}`;
@@ -86,7 +93,8 @@ function notOff(
   const extra = pods.find(({ metadata }) => !kept.includes(metadata.name));
   if (extra !== undefined) return `the machine is off, but pod ${extra.metadata.name} is there`;
   const reason = reasonOf(status, "Ready") ?? "";
-  if (!reasons.includes(reason)) return `the machine is off, and Ready says ${reason} (${status.phase})`;
+  if (!reasons.includes(reason))
+    return `the machine is off, and Ready says ${reason} (${status.phase})`;
   return statusOf(status, "FaultTolerant") === "False" ? null : "FaultTolerant is not False";
 }
 
@@ -115,12 +123,17 @@ function notRunning(
     return `${gateways.length} gateway pods, ${ready} ready, not ${wantedGateways}; ${says}`;
   }
   if (statusOf(status, "Ready") !== "True") return `Ready is not True; ${says}`;
-  if ((statusOf(status, "FaultTolerant") === "True") !== (wanted === 2)) return `FaultTolerant is wrong; ${says}`;
+  if ((statusOf(status, "FaultTolerant") === "True") !== (wanted === 2))
+    return `FaultTolerant is wrong; ${says}`;
   if (!givenUp && status.phase !== "Running") return `the phase is ${status.phase}; ${says}`;
   return placesDiffer(world, status, record) ?? restartWrong(vm, status);
 }
 
-function placesDiffer(world: World, status: FTVirtualMachineStatus, record: VmRecord): string | null {
+function placesDiffer(
+  world: World,
+  status: FTVirtualMachineStatus,
+  record: VmRecord,
+): string | null {
   for (const role of ["primary", "backup"] as const) {
     const nonce = record[role];
     const runner = nonce === null ? null : world.runnerNamed(nonce);

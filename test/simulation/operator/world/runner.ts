@@ -5,8 +5,9 @@
  * Like the real one it derives what to do from the record as it stands; it cannot act while its computer
  * is frozen, and it waits while it cannot reach the record.
  */
+
+import { exitCodes } from "../../../../src/shared/exit-codes.ts";
 import type { RecordRequest, VmRecord } from "../../../../src/shared/protocol/record.ts";
-import { exitCodes } from "../../../../src/platform/exit-codes.ts";
 import type { RunnerRole } from "../../../../src/shared/protocol/status.ts";
 import type { Computer } from "./computer.ts";
 import type { World } from "./world.ts";
@@ -62,7 +63,12 @@ export class Runner {
   #hadOtherMs = Number.NEGATIVE_INFINITY;
   #transfer: { readonly to: Runner; readonly endMs: number } | null = null;
 
-  constructor(world: World, computer: Computer, pod: { name: string; uid: string }, args: RunnerArguments) {
+  constructor(
+    world: World,
+    computer: Computer,
+    pod: { name: string; uid: string },
+    args: RunnerArguments,
+  ) {
     this.#world = world;
     this.computer = computer;
     this.pod = pod.name;
@@ -136,8 +142,10 @@ export class Runner {
   #asCandidate({ epoch, primary }: VmRecord): void {
     const { vm, restartEpoch } = this.args;
     this.joining = this.#world.runners.some((other) => other.#transfer?.to === this && other.alive);
-    if (this.terminating) return this.#end(exitCodes.ok, "asked to stop before it executed anything");
-    if (this.doom !== null && this.doom !== exitCodes.divergence) return this.#end(this.doom, "doomed");
+    if (this.terminating)
+      return this.#end(exitCodes.ok, "asked to stop before it executed anything");
+    if (this.doom !== null && this.doom !== exitCodes.divergence)
+      return this.#end(this.doom, "doomed");
     if (epoch === 0) return this.#ask({ kind: "start", vm, runner: this.nonce, epoch: 0 });
     if (restartEpoch === epoch) {
       return this.#ask({ kind: "restart", vm, runner: this.nonce, epoch, bothProvenGone: true });
