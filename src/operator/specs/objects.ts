@@ -17,11 +17,29 @@ export interface DesiredObject {
   readonly object: KubernetesObject;
 }
 
+interface Built {
+  readonly uid: string;
+  readonly settings: OperatorSettings;
+  readonly objects: readonly DesiredObject[];
+}
+
+/** A plan is made again and again from the same spec, and the hashes are most of its work. */
+const built = new WeakMap<FTVirtualMachine["spec"], Built>();
+
 /** Each carries `annotations.applied`, the hash of all else of it. */
 export function desiredObjects(
   vm: FTVirtualMachine,
   settings: OperatorSettings,
 ): readonly DesiredObject[] {
+  const { spec, metadata } = vm;
+  const known = built.get(spec);
+  if (known?.uid === metadata.uid && known.settings === settings) return known.objects;
+  const objects = build(vm, settings);
+  built.set(spec, { uid: metadata.uid, settings, objects });
+  return objects;
+}
+
+function build(vm: FTVirtualMachine, settings: OperatorSettings): readonly DesiredObject[] {
   const { enabled } = vm.spec.network;
   const components: readonly Component[] = enabled ? ["runner", "gateway"] : ["runner"];
   const forClients = clientService(vm);
