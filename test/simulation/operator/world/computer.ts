@@ -125,7 +125,7 @@ export class Computer {
     if (deletionTimestamp !== undefined) {
       if (container.startedMs === null) {
         this.#containers.delete(uid);
-        return this.#world.finishPod(pod);
+        return this.#finishUnstarted(pod);
       }
       this.#terminate(container, Math.max(deletionGracePeriodSeconds * 1_000, orphanGraceMs));
     }
@@ -139,13 +139,21 @@ export class Computer {
     const { phase } = pod.status ?? {};
     if (phase === "Failed" || phase === "Succeeded") return null;
     if (pod.metadata.deletionTimestamp !== undefined) {
-      this.#world.finishPod(pod);
+      this.#finishUnstarted(pod);
       return null;
     }
     const startsMs = this.#world.nowMs + this.#world.startMs();
     const container = { pod, startsMs, runner: null, startedMs: null, ended: null, killMs: null };
     this.#containers.set(pod.metadata.uid, container);
     return container;
+  }
+
+  /** Also of what it never started the kubelet says that it is not there. */
+  #finishUnstarted(pod: SimPod): void {
+    const message = "The container could not be located when the pod was terminated";
+    const state = { terminated: { exitCode: killedCode, reason: "ContainerStatusUnknown", message } };
+    const status = { ...pod.status, phase: "Failed", containerStatuses: [{ state }] } as const;
+    this.#world.finishPod(this.#world.api.put("Pod", { ...pod, status }));
   }
 
   #start(container: Container): void {

@@ -161,7 +161,8 @@ export class World {
     const before = recordIn(lease);
     const change = leaseChange(asLease(lease), request, () => null, this.timestamp());
     if (change.kind !== "write") return;
-    this.api.put("Lease", { ...lease, metadata: { ...lease.metadata, ...annotationsOf(change.lease) }, spec: change.lease.spec });
+    const metadata = { ...lease.metadata, annotations: change.lease.metadata.annotations ?? {} };
+    this.api.put("Lease", { ...lease, metadata, spec: change.lease.spec ?? {} });
     this.#watcher.onRecord(request, before, change.outcome.record, runner);
   }
 
@@ -253,8 +254,4 @@ function asLease({ metadata, spec }: SimLease): Parameters<typeof recordOfLease>
     metadata: { name, namespace: "default", uid, resourceVersion, annotations },
     spec: spec ?? {},
   };
-}
-
-function annotationsOf({ metadata }: Parameters<typeof recordOfLease>[0]) {
-  return { annotations: metadata.annotations ?? {} };
 }
