@@ -1,0 +1,89 @@
+/** What most promises have in common: clients count while something happens to the machine. */
+import { expect } from "@jest/globals";
+import type { FTVirtualMachineStatus } from "../../src/operator/api/v1alpha1.ts";
+import { CountingClient } from "./counting-client.ts";
+import { type LockstepCluster, say } from "./lockstep-cluster.ts";
+import { Machine, type Place } from "./machine.ts";
+import { counterSpec } from "./machine-specs.ts";
+
+export interface CountedMachine {
+  readonly machine: Machine;
+  readonly client: CountingClient;
+  /** Where its parts were when the client had begun to count: on three nodes. */
+  readonly primary: Place;
+  readonly backup: Place;
+  readonly gateway: Place;
+  readonly before: FTVirtualMachineStatus;
+}
+
+/** What clients and redundancy suffered, in milliseconds. */
+export interface Suffered {
+  readonly gapMs: number;
+  /** From the beginning until the machine was fault tolerant again; null: nobody waited for that. */
+  readonly wholeMs: number | null;
+}
+
+/**
+ * A machine that counts, whole, its parts on three nodes. The one of the test before is used again: its
+ * guest has then lived through more.
+ */
+export async function countingMachine(lockstep: LockstepCluster): Promise<Machine> {
+  const machine = new Machine(lockstep, "counting");
+  await machine.apply(counterSpec);
+  await machine.whole();
+  await spreadOut(lockstep, machine);
+  return machine;
+}
+
+/**
+ * `act` happens while a client counts. Afterwards the connection is the same, and every number came once
+ * and in order. With `becomesWhole` the machine is then waited for until it is fault tolerant again.
+ */
+export async function whileCounting(
+  lockstep: LockstepCluster,
+  what: string,
+  act: (counted: CountedMachine) => Promise<void>,
+  { becomesWhole = true } = {},
+): Promise<Suffered> {
+  const machine = await countingMachine(lockstep);
+  const [primary, backup, gateway] = [
+    await machine.primary(),
+    await machine.backup(),
+    await machine.gateway(),
+  ];
+  const before = await machine.status();
+  const port = await machine.nodePort();
+  const client = await CountingClient.connect(lockstep.addressOf(gateway.node), port);
+  try {
+    const begin = performance.now();
+    await act({ machine, client, primary, backup, gateway, before });
+    await client.flows();
+    if (becomesWhole) await machine.whole(before.epoch);
+    const wholeMs = becomesWhole ? Math.round(performance.now() - begin) : null;
+    await client.flows();
+    expect(client.problems).toEqual([]);
+    const gapMs = client.gapSince(begin);
+    const restored = wholeMs === null ? "" : `, fault tolerant again after ${wholeMs} ms`;
+    say(`${what}: longest silence ${gapMs} ms${restored}`);
+    return { gapMs, wholeMs };
+  } finally {
+    client.close();
+  }
+}
+
+/** A gateway that shares a node with a runner is made anew: where there are three nodes, it avoids both. */
+export async function spreadOut(lockstep: LockstepCluster, machine: Machine): Promise<void> {
+  await lockstep.until("gateway, primary and backup on three nodes", async () => {
+    const { primary, backup, gateway } = await machine.status();
+    const nodes = [primary?.node, backup?.node, gateway?.node];
+    if (nodes.includes(undefined)) return false;
+    if (new Set(nodes).size === 3) return true;
+    if (gateway !== undefined) await machine.deletePod(gateway.pod).catch(() => {});
+    await lockstep.until("another gateway", async () => {
+      const now = (await machine.status()).gateway;
+      return now !== undefined && now.pod !== gateway?.pod && now.node !== undefined;
+    });
+    return false;
+  });
+  await machine.whole();
+}

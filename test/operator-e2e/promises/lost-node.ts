@@ -1,0 +1,71 @@
+/** A whole node is gone at once, with whatever of the machine was on it. */
+import { describe, expect, test } from "@jest/globals";
+import { countingMachine, spreadOut, whileCounting } from "../counted.ts";
+import { CountingClient } from "../counting-client.ts";
+import { type LockstepCluster, say } from "../lockstep-cluster.ts";
+
+/** Issue of new connections after the gateway was lost; asserted generously, and printed. */
+const promisedMs = 10_000;
+
+export function lostNode(lockstep: () => LockstepCluster, timeoutMs: number): void {
+  describe("without power,", () => {
+    test(
+      "the primary's node takes nothing from clients, and redundancy is back on another one before anybody mends it",
+      async () => {
+        await whileCounting(lockstep(), "primary's node off", async (counted) => {
+          const { machine, primary, backup, before } = counted;
+          await lockstep().cluster.powerOff(primary.node);
+          await machine.whole(before.epoch);
+          expect(await machine.primary()).toEqual(backup);
+          expect((await machine.backup()).node).not.toBe(primary.node);
+        });
+        await lockstep().mend();
+      },
+      timeoutMs,
+    );
+
+    test(
+      "the backup's node is no loss for clients, and the machine gets another backup",
+      async () => {
+        await whileCounting(lockstep(), "backup's node off", async (counted) => {
+          const { machine, primary, backup, before } = counted;
+          await lockstep().cluster.powerOff(backup.node);
+          const after = await machine.whole(before.epoch);
+          expect(await machine.primary()).toEqual(primary);
+          expect(after.backup?.node).not.toBe(backup.node);
+          expect(after.failovers).toBe(before.failovers);
+        });
+        await lockstep().mend();
+      },
+      timeoutMs,
+    );
+
+    test(
+      "the gateway's node breaks connections through it, and nothing of the machine; new connections are soon served",
+      async () => {
+        const machine = await countingMachine(lockstep());
+        const before = await machine.status();
+        const gateway = await machine.gateway();
+        const { node } = await machine.primary();
+        const port = await machine.nodePort();
+        const broken = await CountingClient.connect(lockstep().addressOf(node), port);
+        const begin = performance.now();
+        await lockstep().cluster.powerOff(gateway.node);
+        const fresh = await CountingClient.connect(lockstep().addressOf(node), port);
+        const servedMs = Math.round(performance.now() - begin);
+        say(
+          `gateway's node off: new connections served after ${servedMs} ms (target ${promisedMs})`,
+        );
+        expect(fresh.problems).toEqual([]);
+        fresh.close();
+        broken.close();
+        const after = await machine.whole();
+        expect(after.gateway?.pod).not.toBe(gateway.pod);
+        expect([after.epoch, after.restarts]).toEqual([before.epoch, before.restarts]);
+        await lockstep().mend();
+        await spreadOut(lockstep(), machine);
+      },
+      timeoutMs,
+    );
+  });
+}
