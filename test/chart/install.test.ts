@@ -172,7 +172,10 @@ describeWithHelm(`the chart${unlessNoHelm}`, () => {
       test("the page about installing tells how to get rid of machines that no operator looks after", async () => {
         const { kubectl } = api();
         const finalizers = ["lockstep.dev/power-off"];
+        await kubectl.run(["create", "serviceaccount", "default", "-n", "default"]);
         await kubectl.apply([machine("orphan", { finalizers }), orphanedRunner()]);
+        // What the garbage collector, which there is none at this level, does when the machine has gone.
+        await kubectl.run(["delete", "pod", "orphan-runner-1", "-n", "default", "--wait=false"]);
         const page = await readFile(path.join(root, "docs", "install.md"), "utf8");
         const block = /^<!-- without an operator -->\n\n((?: {4}.*\n)+)/m.exec(page)?.[1] ?? "";
         expect(block).toContain("kubectl patch");
