@@ -56,7 +56,7 @@ describeWithApi(`the CRD${unlessSkipped}`, () => {
     const given = { boot: { kernel }, network: { ports: [http] }, faultTolerance: {} };
     const made = await make("partly", given);
     expect(made["spec"]).toMatchObject({
-      boot: { kernel: { ...kernel, commandLine: "console=ttyS0" } },
+      boot: { kernel: { ...kernel, commandLine: "console=ttyS0 tsc=reliable" } },
       network: { enabled: true, ports: [{ ...http, protocol: "TCP" }] },
       faultTolerance: { timeoutMilliseconds: 500 },
     });

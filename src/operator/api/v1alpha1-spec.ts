@@ -31,7 +31,7 @@ export interface KernelSpec {
   readonly initrd: string;
   /**
    * The kernel's command line.
-   * @default "console=ttyS0"
+   * @default "console=ttyS0 tsc=reliable"
    * @maxLength 1024
    */
   readonly commandLine: string;
