@@ -8,6 +8,7 @@ import {
   type OperatorSettings,
   objectKey,
 } from "../reconcile/observation.ts";
+import { needsNewestRecord } from "../reconcile/sight.ts";
 import { type ClusterView, keptKinds } from "./cluster-view.ts";
 import type { ObjectReader } from "./object-reader.ts";
 import { observedObject } from "./observed.ts";
@@ -38,9 +39,15 @@ export async function gather(vm: FTVirtualMachine, sources: GatherSources): Prom
       objects.set(objectKey(kind, object.name), object);
     }
   }
-  const record = await reader.record(vm);
-  const kept = await reader.pods(vm, record);
-  const nodes = await reader.nodes(kept);
+  let record = await reader.record(vm);
+  let kept = await reader.pods(vm, record);
+  let nodes = await reader.nodes(kept);
+  const heard = kept.map(({ value: { pod } }) => pod);
+  if (record.kind === "present" && needsNewestRecord(record.record, heard, nodes)) {
+    record = await reader.newestRecord(vm);
+    kept = await reader.pods(vm, record);
+    nodes = await reader.nodes(kept);
+  }
   const pods = kept.map(({ value: { pod } }) => ({ ...pod, report: reportOf(pod.uid) }));
   const refusals = memory.refusals(uid, nowMs);
   return { nowMs, settings, vm, record, pods, nodes, objects, refusals };

@@ -5,6 +5,7 @@
 import { objectNames, podOfNonce } from "../api/names.ts";
 import type { FTVirtualMachine } from "../api/v1alpha1.ts";
 import type { ObjectKind, ObservedNode, ObservedRecord } from "../reconcile/observation.ts";
+import { needsNewestNode } from "../reconcile/sight.ts";
 import type { ClusterView } from "./cluster-view.ts";
 import type { KubernetesApi, RawObject } from "./kubernetes-api.ts";
 import { apiErrorCode } from "./kubernetes-api-error.ts";
@@ -42,10 +43,15 @@ export class ObjectReader {
   }
 
   async record(vm: FTVirtualMachine): Promise<ObservedRecord> {
+    const { namespace, uid, name } = vm.metadata;
+    const known = this.#view.leases.get(`${namespace}/${objectNames(name).record}`);
+    return known === undefined ? await this.newestRecord(vm) : observedRecord(known.value, uid);
+  }
+
+  /** As it is now, whatever was heard of it. */
+  async newestRecord(vm: FTVirtualMachine): Promise<ObservedRecord> {
     const { namespace, uid } = vm.metadata;
     const name = objectNames(vm.metadata.name).record;
-    const known = this.#view.leases.get(`${namespace}/${name}`);
-    if (known !== undefined) return observedRecord(known.value, uid);
     const raw = await this.#read<RawObject>("Lease", namespace, name);
     const entry = raw === null ? null : leaseEntry(raw);
     return entry === null ? { kind: "absent" } : observedRecord(entry.value, uid);
@@ -68,20 +74,25 @@ export class ObjectReader {
     return [...pods, ...(await Promise.all(found)).flat()];
   }
 
-  /** All nodes; those of `pods` are there if they are anywhere. */
+  /** All nodes; those of `pods` are there if they are anywhere, and as new as the pods where that counts. */
   async nodes(pods: readonly Entry<KeptPod>[]): Promise<ReadonlyMap<string, ObservedNode>> {
     const known = this.#view.nodes;
-    const missing = new Set<string>();
+    const wanted = new Set<string>();
     for (const { value } of pods) {
-      if (value.pod.node !== null && !known.has(value.pod.node)) missing.add(value.pod.node);
+      const { node } = value.pod;
+      if (node === null) continue;
+      if (!known.has(node) || needsNewestNode(value.pod, known.get(node))) wanted.add(node);
     }
-    if (missing.size === 0) return known;
-    const found = [...missing].map(async (name) => {
+    if (wanted.size === 0) return known;
+    const nodes = new Map(known);
+    for (const name of wanted) nodes.delete(name);
+    const found = [...wanted].map(async (name) => {
       const raw = await this.#read<RawNode>("Node", null, name);
       const entry = raw === null ? null : nodeEntry(raw);
-      return entry === null ? [] : [[name, entry.value] as const];
+      if (entry !== null) nodes.set(name, entry.value);
     });
-    return new Map([...known, ...(await Promise.all(found)).flat()]);
+    await Promise.all(found);
+    return nodes;
   }
 
   /** `owner`: uid of the VM that it should belong to. */

@@ -70,13 +70,45 @@ function seeRunner(
   };
 }
 
-function roleIn(record: VmRecord, pod: ObservedPod): "primary" | "backup" | null {
+/**
+ * Is anybody gone, or named no more, by this record? What follows from that cannot be undone, and a record
+ * that was heard of earlier than the end says nothing: the runner may have been named in between. So it
+ * is only believed of a record that was read after the rest.
+ */
+export function needsNewestRecord(
+  record: VmRecord,
+  pods: readonly Omit<ObservedPod, "report">[],
+  nodes: ReadonlyMap<string, ObservedNode>,
+): boolean {
+  return pods.some((pod) => {
+    if (pod.component !== "runner") return false;
+    return isGone(pod, nodes) || (pod.role !== null && roleIn(record, pod) === null);
+  });
+}
+
+/**
+ * Is something believed of this runner's node, or noted of it, that must not be older than what is known of
+ * the pod? A runner that starts on a node that has just booted anew is not one of the boot before.
+ */
+export function needsNewestNode(
+  { component, terminated, bootId, phase }: Omit<ObservedPod, "report">,
+  node: ObservedNode | undefined,
+): boolean {
+  if (component !== "runner" || terminated !== null) return false;
+  if (node === undefined || node.outOfService) return true;
+  return bootId === null ? phase === "Running" : bootId !== node.bootId;
+}
+
+function roleIn(record: VmRecord, pod: Pick<ObservedPod, "name">): "primary" | "backup" | null {
   if (record.primary !== null && podOfNonce(record.primary) === pod.name) return "primary";
   if (record.backup !== null && podOfNonce(record.backup) === pod.name) return "backup";
   return null;
 }
 
-function isGone(pod: ObservedPod, nodes: ReadonlyMap<string, ObservedNode>): boolean {
+function isGone(
+  pod: Omit<ObservedPod, "report">,
+  nodes: ReadonlyMap<string, ObservedNode>,
+): boolean {
   if (pod.terminated !== null) return true;
   // Never bound to a node, and on its way out: there never was a process.
   if (pod.node === null) return pod.deleting || pod.phase === "Failed";
