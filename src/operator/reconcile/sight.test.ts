@@ -1,0 +1,35 @@
+import { expect, test } from "@jest/globals";
+import {
+  killed,
+  newRunner,
+  node,
+  nodes,
+  record,
+  runner,
+} from "../../../test/operator/observations.ts";
+import { needsNewestNode, needsNewestRecord } from "./sight.ts";
+
+const pair = record(2, 1, 2);
+
+test.each([
+  ["one of a living pair", [runner(1, { role: "primary" }), runner(2, { role: "backup" })], false],
+  ["one that was never named, and lives", [runner(1, { role: "primary" }), newRunner(5)], false],
+  // It may have been named after the record was last heard of: then it is the proof.
+  ["one that was never named as far as was heard, and has ended", [runner(5, killed)], true],
+  // The label is newer than the record that was heard of, or the runner has lost.
+  ["one that was named, and is not by this record", [runner(5, { role: "backup" })], true],
+])("the record is read again before anything follows for %s: %j", (_, pods, again) => {
+  expect(needsNewestRecord(pair, pods, nodes())).toBe(again);
+});
+
+test.each([
+  ["its boot is noted, and the node's", runner(2), node("node-2"), false],
+  ["it waits for its start", newRunner(5, { node: "node-2" }), node("node-2"), false],
+  ["its end is known", runner(2, killed), node("node-2", { bootId: "boot-9" }), false],
+  // What is noted of a node as it was before would later look like a node that booted anew.
+  ["its boot is to be noted", runner(2, { bootId: null }), node("node-2"), true],
+  ["its node booted anew", runner(2), node("node-2", { bootId: "boot-9" }), true],
+  ["somebody says that its node is off", runner(2), node("node-2", { outOfService: true }), true],
+])("of a runner's node, where %s: it is read again before that counts", (_, pod, [, of], again) => {
+  expect(needsNewestNode(pod, of)).toBe(again);
+});
