@@ -18,7 +18,7 @@ import type { VmRecord } from "../../shared/protocol/record.ts";
 import { annotations } from "../api/names.ts";
 import type { FTVirtualMachine, RunnerEndReason, RunningSpec } from "../api/v1alpha1.ts";
 import { badEndsOf } from "./ends.ts";
-import type { Observation, ObservedPod, OperatorSettings } from "./observation.ts";
+import type { Observation, OperatorSettings } from "./observation.ts";
 import { isPairGone, type PairSight } from "./sight.ts";
 
 export type Life =
@@ -71,7 +71,7 @@ function starting(o: Observation, record: VmRecord, running: RunningSpec): Life 
 function ended(o: Observation, record: VmRecord, running: RunningSpec): Life {
   const why = hopelessReason(o, running);
   if (why !== null) return { kind: "off", why, running };
-  if (record.primary === null && !wasTakenAway(o.pods, running)) {
+  if (record.primary === null && !wasTakenAway(o, record, running)) {
     return { kind: "off", why: "GuestPoweredOff", running };
   }
   if (o.vm.spec.faultTolerance.onPairLost === "Hold") {
@@ -82,9 +82,14 @@ function ended(o: Observation, record: VmRecord, running: RunningSpec): Life {
 
 /**
  * Its last runners were deleted, and the guest was switched off because there was nobody to hand over
- * to: nobody wanted it off.
+ * to: nobody wanted it off. Once that was said it stays so: the pods that show it go.
  */
-function wasTakenAway(pods: readonly ObservedPod[], running: RunningSpec): boolean {
+function wasTakenAway(
+  { pods, vm }: Observation,
+  { epoch }: VmRecord,
+  running: RunningSpec,
+): boolean {
+  if (vm.status?.phase === "Lost" && vm.status.epoch === epoch) return true;
   return pods.some((p) => p.component === "runner" && p.life === running.life && p.deleting);
 }
 

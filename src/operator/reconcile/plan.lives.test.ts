@@ -111,6 +111,18 @@ describe("both halves are lost", () => {
     expect(plan(again).status.running).toMatchObject({ life: 2, fromEpoch: 2 });
   });
 
+  test("a machine whose last runner was deleted stays lost with Hold, also when its pods have gone", () => {
+    const faultTolerance = { ...defaultSpec.faultTolerance, onPairLost: "Hold" as const };
+    const o = seen({
+      pods: [runner(1, { role: "primary", deleting: true })],
+      vm: machine({ faultTolerance }),
+      record: present(record(3)),
+    });
+    const lost = settled(o);
+    expect(lost.vm.status?.phase).toBe("Lost");
+    expect(plan({ ...lost, pods: [] }).status.phase).toBe("Lost");
+  });
+
   test.each([
     [
       "the kubelet says that one has ended, of the other nothing is known",
