@@ -69,7 +69,8 @@ function unsettled(world: World): string | null {
 /** Reasons for which a machine that is to run may be down. */
 function mayBeDown(world: World, vm: SimMachine, record: VmRecord): readonly string[] {
   const used = (code: number) => world.usedDooms.filter((doom) => doom === code).length >= 2;
-  const isLost = record.primary !== null && livingNamed(world, record).length === 0;
+  const wasLeft = world.leftEpochs.has(`${vm.metadata.uid} ${record.epoch}`);
+  const isLost = wasLeft || (record.primary !== null && livingNamed(world, record).length === 0);
   return [
     ...(world.guestOffEpochs.has(`${vm.metadata.uid} ${record.epoch}`) ? ["GuestPoweredOff"] : []),
     ...(isLost && vm.spec.faultTolerance.onPairLost === "Hold" ? ["PairLost"] : []),

@@ -1,12 +1,16 @@
 /**
- * While the machine is to run, the operator ends no runner that it sees named by the record, but for the
- * backup of a machine that is to have none; and none at all that has been named for a long time.
+ * While the machine is to run, the operator ends no runner of which it could know that the record names it:
+ * it saw a record that does, or a pod that was labelled so, or the record has done so for a while. But for
+ * the backup of a machine that is to have none.
  */
 import { podOfNonce } from "../../../../src/operator/api/names.ts";
 import type { VmRecord } from "../../../../src/shared/protocol/record.ts";
 import type { Landing } from "../world/requests.ts";
 import type { World } from "../world/world.ts";
 import type { OperatorChecker } from "./checker.ts";
+
+/** No watch is later than this. */
+const couldKnowMs = 30_000;
 
 export class NobodyIsEnded implements OperatorChecker {
   readonly name = "nobody is ended";
@@ -16,6 +20,13 @@ export class NobodyIsEnded implements OperatorChecker {
     const runner = world.runnerInPod(action.uid);
     if (!runner?.alive || vm.metadata.deletionTimestamp !== undefined) return null;
     if (vm.spec.powerState === "Stopped") return null;
+    const { record } = world;
+    const pod = observation.pods.find(({ uid }) => uid === action.uid);
+    const now = record === null || record.vm !== vm.metadata.uid ? null : roleIn(record, action.name);
+    const sinceMs = world.nowMs - (world.namedMs.get(runner.nonce) ?? world.nowMs);
+    if (now === "primary" && (pod?.role !== null || sinceMs > couldKnowMs)) {
+      return `${action.kind} of ${action.name}, which has been named for ${sinceMs} ms and is the primary`;
+    }
     const seen = observation.record.kind === "present" ? observation.record.record : null;
     const role = seen === null ? null : roleIn(seen, action.name);
     if (role === null) return null;

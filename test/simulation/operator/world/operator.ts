@@ -27,6 +27,7 @@ import {
   type ObservedRecord,
   objectKey,
 } from "../../../../src/operator/reconcile/observation.ts";
+import { needsNewestNode, needsNewestRecord } from "../../../../src/operator/reconcile/sight.ts";
 import { plan } from "../../../../src/operator/reconcile/plan.ts";
 import type { RunnerStatus } from "../../../../src/shared/protocol/status.ts";
 import type { Random } from "../../world/random.ts";
@@ -253,9 +254,15 @@ export class Operator {
       const object = observedObject(kind, this.view.objects.get(entry.key) ?? entry, uid);
       objects.set(objectKey(kind, object.name), object);
     }
-    const record = this.#record(uid);
-    const kept = this.#pods(uid, record);
-    const nodes = this.#nodes(kept);
+    let record = this.#record(uid);
+    let kept = this.#pods(uid, record);
+    let nodes = this.#nodes(kept);
+    const heard = kept.map(({ value: { pod } }) => pod);
+    if (record.kind === "present" && needsNewestRecord(record.record, heard, nodes)) {
+      record = this.#newestRecord(uid);
+      kept = this.#pods(uid, record);
+      nodes = this.#nodes(kept);
+    }
     const pods = kept.map(({ value: { pod } }) => ({ ...pod, report: this.#reports.get(pod.uid)?.report ?? null }));
     const refusals = this.#memory.refusals(uid, nowMs);
     const { settings } = this.#world;
@@ -269,7 +276,10 @@ export class Operator {
 
   #record(uid: string): ObservedRecord {
     const known = this.view.leases.get(`${namespace}/${vmName}`);
-    if (known !== undefined) return observedRecord(known.value, uid);
+    return known === undefined ? this.#newestRecord(uid) : observedRecord(known.value, uid);
+  }
+
+  #newestRecord(uid: string): ObservedRecord {
     const raw = this.#read("Lease", vmName);
     const entry = raw === null ? null : leaseEntry(raw);
     return entry === null ? { kind: "absent" } : observedRecord(entry.value, uid);
@@ -295,10 +305,12 @@ export class Operator {
     for (const { key: name, value } of this.view.nodes.all()) known.set(name, value);
     for (const { value } of pods) {
       const { node } = value.pod;
-      if (node === null || known.has(node)) continue;
+      if (node === null) continue;
+      if (known.has(node) && !needsNewestNode(value.pod, known.get(node))) continue;
       const raw = this.#read("Node", node);
       const entry = raw === null ? null : nodeEntry(raw);
-      if (entry !== null) known.set(node, entry.value);
+      if (entry === null) known.delete(node);
+      else known.set(node, entry.value);
     }
     return known;
   }

@@ -234,6 +234,7 @@ export class Runner {
 
   #stop(epoch: number): void {
     if (this.ordered === "guest") this.#world.guestOffEpochs.add(`${this.args.vm} ${epoch + 1}`);
+    if (this.ordered === null) this.#world.leftEpochs.add(`${this.args.vm} ${epoch + 1}`);
     this.#ask({ kind: "stop", vm: this.args.vm, runner: this.nonce, epoch });
   }
 

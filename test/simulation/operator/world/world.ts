@@ -48,8 +48,12 @@ export class World {
   readonly usedDooms: number[] = [];
   /** `uid epoch` of the records in which the guest had switched itself off. */
   readonly guestOffEpochs = new Set<string>();
+  /** The same, where its last runner was told to leave and had nobody to hand over to. */
+  readonly leftEpochs = new Set<string>();
   /** Names and versions of objects that belong to others. */
   readonly foreign = new Map<string, { kind: "Service" | "ServiceAccount" | "Pod" | "Lease"; version: string }>();
+  /** Since when the record has named a runner for the first time. */
+  readonly namedMs = new Map<string, number>();
   writes = 0;
   plans = 0;
   /** When something struck or was mended: each may call for new pods. */
@@ -163,6 +167,9 @@ export class World {
     if (change.kind !== "write") return;
     const metadata = { ...lease.metadata, annotations: change.lease.metadata.annotations ?? {} };
     this.api.put("Lease", { ...lease, metadata, spec: change.lease.spec ?? {} });
+    for (const nonce of [change.outcome.record.primary, change.outcome.record.backup]) {
+      if (nonce !== null && !this.namedMs.has(nonce)) this.namedMs.set(nonce, this.nowMs);
+    }
     this.#watcher.onRecord(request, before, change.outcome.record, runner);
   }
 
