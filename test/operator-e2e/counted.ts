@@ -14,12 +14,14 @@ export interface CountedMachine {
   readonly backup: Place;
   readonly gateway: Place;
   readonly before: FTVirtualMachineStatus;
+  /** Resolves when the machine is fault tolerant at a later epoch; the first time is told. */
+  readonly wholeAgain: () => Promise<FTVirtualMachineStatus>;
 }
 
 /** What clients and redundancy suffered, in milliseconds. */
 export interface Suffered {
   readonly gapMs: number;
-  /** From the beginning until the machine was fault tolerant again; null: nobody waited for that. */
+  /** From the beginning until the machine was fault tolerant again; null: nobody asked. */
   readonly wholeMs: number | null;
 }
 
@@ -37,13 +39,12 @@ export async function countingMachine(lockstep: LockstepCluster): Promise<Machin
 
 /**
  * `act` happens while a client counts. Afterwards the connection is the same, and every number came once
- * and in order. With `becomesWhole` the machine is then waited for until it is fault tolerant again.
+ * and in order.
  */
 export async function whileCounting(
   lockstep: LockstepCluster,
   what: string,
   act: (counted: CountedMachine) => Promise<void>,
-  { becomesWhole = true } = {},
 ): Promise<Suffered> {
   const machine = await countingMachine(lockstep);
   const [primary, backup, gateway] = [
@@ -55,11 +56,14 @@ export async function whileCounting(
   const port = await machine.nodePort();
   const client = await CountingClient.connect(lockstep.addressOf(gateway.node), port);
   try {
+    let wholeMs: number | null = null;
     const begin = performance.now();
-    await act({ machine, client, primary, backup, gateway, before });
-    await client.flows();
-    if (becomesWhole) await machine.whole(before.epoch);
-    const wholeMs = becomesWhole ? Math.round(performance.now() - begin) : null;
+    const wholeAgain = async () => {
+      const status = await machine.whole(before.epoch);
+      wholeMs ??= Math.round(performance.now() - begin);
+      return status;
+    };
+    await act({ machine, client, primary, backup, gateway, before, wholeAgain });
     await client.flows();
     expect(client.problems).toEqual([]);
     const gapMs = client.gapSince(begin);

@@ -5,12 +5,18 @@
 import { afterEach } from "@jest/globals";
 import { describeWithNodes, unlessSkipped } from "../e2e/with-nodes.ts";
 import { withLockstep } from "./lockstep-cluster.ts";
+import { badInput } from "./promises/bad-input.ts";
 import { controlPlane } from "./promises/control-plane.ts";
 import { cutOff } from "./promises/cut-off.ts";
 import { drains } from "./promises/drain.ts";
+import { examples } from "./promises/examples.ts";
 import { firstSteps } from "./promises/first-steps.ts";
 import { lostNode } from "./promises/lost-node.ts";
 import { lostRunner } from "./promises/lost-runner.ts";
+import { many } from "./promises/many.ts";
+import { policies } from "./promises/policies.ts";
+import { power } from "./promises/power.ts";
+import { upgrades } from "./promises/upgrade.ts";
 
 const timeoutMs = 420_000;
 
@@ -24,4 +30,10 @@ describeWithNodes(`Lockstep on a cluster of three nodes${unlessSkipped}`, () => 
   cutOff(lockstep, timeoutMs);
   controlPlane(lockstep, timeoutMs);
   drains(lockstep, timeoutMs);
+  upgrades(lockstep, timeoutMs);
+  policies(lockstep, timeoutMs);
+  power(lockstep, timeoutMs);
+  badInput(lockstep, timeoutMs);
+  examples(lockstep, timeoutMs);
+  many(lockstep, timeoutMs);
 });

@@ -23,7 +23,7 @@ export function controlPlane(lockstep: () => LockstepCluster, timeoutMs: number)
           expect(after.backup).toEqual(before.backup);
           expect(after.epoch).toBe(before.epoch);
         };
-        await whileCounting(lockstep(), "kubelet dead", act, { becomesWhole: false });
+        await whileCounting(lockstep(), "kubelet dead", act);
       },
       timeoutMs,
     );
@@ -38,7 +38,7 @@ export function controlPlane(lockstep: () => LockstepCluster, timeoutMs: number)
           const after = await machine.whole();
           expect([after.epoch, after.primary]).toEqual([before.epoch, before.primary]);
         };
-        await whileCounting(lockstep(), "API server down", act, { becomesWhole: false });
+        await whileCounting(lockstep(), "API server down", act);
       },
       timeoutMs,
     );
@@ -47,12 +47,13 @@ export function controlPlane(lockstep: () => LockstepCluster, timeoutMs: number)
       "whose %s dies while there is no API server holds its outputs, and goes on when there is one",
       async (role) => {
         await whileCounting(lockstep(), `${role} killed without API server`, async (counted) => {
-          const { machine, client } = counted;
+          const { machine, client, wholeAgain } = counted;
           await lockstep().cluster.apiStop();
           await machine.kill(counted[role]);
           // What was sent before is still on its way.
           await lockstep().until("silence", async () => await isSilent(client));
           await lockstep().cluster.apiStart();
+          await wholeAgain();
         });
       },
       timeoutMs,
@@ -62,7 +63,7 @@ export function controlPlane(lockstep: () => LockstepCluster, timeoutMs: number)
       "survives the loss of its primary while no operator runs, and gets a backup when one is back",
       async () => {
         await whileCounting(lockstep(), "primary killed without operator", async (counted) => {
-          const { machine, client, primary, backup } = counted;
+          const { machine, client, primary, backup, wholeAgain } = counted;
           await lockstep().scaleOperators(0);
           await machine.kill(primary);
           await client.flows(someSeconds);
@@ -70,6 +71,7 @@ export function controlPlane(lockstep: () => LockstepCluster, timeoutMs: number)
           expect(holder?.startsWith(`${backup.pod}_`)).toBe(true);
           expect(other).toBeNull();
           await lockstep().scaleOperators(2);
+          await wholeAgain();
         });
       },
       timeoutMs,
@@ -84,7 +86,7 @@ export function controlPlane(lockstep: () => LockstepCluster, timeoutMs: number)
           const after = await machine.whole();
           expect([after.epoch, after.primary]).toEqual([before.epoch, before.primary]);
         };
-        await whileCounting(lockstep(), "etcd started anew", act, { becomesWhole: false });
+        await whileCounting(lockstep(), "etcd started anew", act);
       },
       timeoutMs,
     );

@@ -12,10 +12,10 @@ export function cutOff(lockstep: () => LockstepCluster, timeoutMs: number): void
       "the primary's node emits nothing; the backup goes on for clients; mended, the old primary ends itself",
       async () => {
         await whileCounting(lockstep(), "primary's node cut off", async (counted) => {
-          const { machine, client, primary, backup, before } = counted;
+          const { machine, client, primary, backup, wholeAgain } = counted;
           const old = await podOf(machine, primary);
           await lockstep().cluster.partition(primary.node);
-          await machine.whole(before.epoch);
+          await wholeAgain();
           expect(await machine.primary()).toEqual(backup);
 
           const first = await askInside(lockstep(), primary.node, old.ip);
@@ -46,10 +46,10 @@ export function cutOff(lockstep: () => LockstepCluster, timeoutMs: number): void
       "the backup's node is no loss for clients, and its runner ends itself when it is back",
       async () => {
         await whileCounting(lockstep(), "backup's node cut off", async (counted) => {
-          const { machine, primary, backup, before } = counted;
+          const { machine, primary, backup, wholeAgain } = counted;
           const old = await podOf(machine, backup);
           await lockstep().cluster.partition(backup.node);
-          await machine.whole(before.epoch);
+          await wholeAgain();
           expect(await machine.primary()).toEqual(primary);
           await lockstep().cluster.heal(backup.node);
           await lockstep().until("no process of the old backup", async () => {

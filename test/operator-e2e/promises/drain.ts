@@ -11,11 +11,11 @@ export function drains(lockstep: () => LockstepCluster, timeoutMs: number): void
       "of the primary's node and then of the other's moves the machine, without ending its only life",
       async () => {
         await whileCounting(lockstep(), "drain of both nodes", async (counted) => {
-          const { machine, client, primary, backup, before } = counted;
+          const { machine, client, primary, backup, before, wholeAgain } = counted;
           // The gateway stays where it is: connections through it are none of the pair's.
           await drain(lockstep(), primary.node, machine.name);
           await lockstep().kubectl.run(["uncordon", primary.node]);
-          const between = await machine.whole(before.epoch);
+          const between = await wholeAgain();
           expect(between.primary?.node).not.toBe(primary.node);
           expect(client.problems).toEqual([]);
           const next = between.primary?.node ?? backup.node;

@@ -13,9 +13,9 @@ export function lostNode(lockstep: () => LockstepCluster, timeoutMs: number): vo
       "the primary's node takes nothing from clients, and redundancy is back on another one before anybody mends it",
       async () => {
         await whileCounting(lockstep(), "primary's node off", async (counted) => {
-          const { machine, primary, backup, before } = counted;
+          const { machine, primary, backup, wholeAgain } = counted;
           await lockstep().cluster.powerOff(primary.node);
-          await machine.whole(before.epoch);
+          await wholeAgain();
           expect(await machine.primary()).toEqual(backup);
           expect((await machine.backup()).node).not.toBe(primary.node);
         });
@@ -28,9 +28,9 @@ export function lostNode(lockstep: () => LockstepCluster, timeoutMs: number): vo
       "the backup's node is no loss for clients, and the machine gets another backup",
       async () => {
         await whileCounting(lockstep(), "backup's node off", async (counted) => {
-          const { machine, primary, backup, before } = counted;
+          const { machine, primary, backup, before, wholeAgain } = counted;
           await lockstep().cluster.powerOff(backup.node);
-          const after = await machine.whole(before.epoch);
+          const after = await wholeAgain();
           expect(await machine.primary()).toEqual(primary);
           expect(after.backup?.node).not.toBe(backup.node);
           expect(after.failovers).toBe(before.failovers);

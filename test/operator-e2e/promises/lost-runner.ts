@@ -10,11 +10,11 @@ export function lostRunner(lockstep: () => LockstepCluster, timeoutMs: number): 
       "goes on counting when the primary's pod is deleted by force",
       async () => {
         await whileCounting(lockstep(), "forced deletion", async ({ machine, ...counted }) => {
-          const { gateway, primary, backup, before } = counted;
+          const { gateway, primary, backup, wholeAgain } = counted;
           const client = { name: "counting-client", node: gateway.node, service: machine.name };
           const inside = await PodClient.start(lockstep(), client);
           await machine.deletePod(primary.pod, "--force", "--grace-period=0");
-          await machine.whole(before.epoch);
+          await wholeAgain();
           const report = await inside.flows();
           say(`forced deletion, from a pod: longest silence ${report.longestGapMs} ms`);
           expect(report.problems).toEqual([]);
@@ -29,9 +29,9 @@ export function lostRunner(lockstep: () => LockstepCluster, timeoutMs: number): 
       "goes on counting when the primary's process is killed",
       async () => {
         await whileCounting(lockstep(), "SIGKILL of the primary", async (counted) => {
-          const { machine, primary, backup, before } = counted;
+          const { machine, primary, backup, before, wholeAgain } = counted;
           await machine.kill(primary);
-          const after = await machine.whole(before.epoch);
+          const after = await wholeAgain();
           expect(await machine.primary()).toEqual(backup);
           expect(after.failovers).toBe((before.failovers ?? 0) + 1);
           expect(after.lastFailover?.gapMilliseconds).toBeGreaterThan(0);
@@ -44,9 +44,9 @@ export function lostRunner(lockstep: () => LockstepCluster, timeoutMs: number): 
       "goes on counting when the backup's process is killed",
       async () => {
         await whileCounting(lockstep(), "SIGKILL of the backup", async (counted) => {
-          const { machine, primary, backup, before } = counted;
+          const { machine, primary, backup, before, wholeAgain } = counted;
           await machine.kill(backup);
-          const after = await machine.whole(before.epoch);
+          const after = await wholeAgain();
           expect(await machine.primary()).toEqual(primary);
           expect(after.failovers).toBe(before.failovers);
           expect(after.backup?.pod).not.toBe(backup.pod);

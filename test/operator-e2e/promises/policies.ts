@@ -1,0 +1,41 @@
+/** Who reaches a machine's pods: its clients its published ports, and nobody else anything. */
+import { describe, expect, test } from "@jest/globals";
+import { pod } from "../../e2e/objects.ts";
+import { countingMachine } from "../counted.ts";
+import type { LockstepCluster } from "../lockstep-cluster.ts";
+import type { Machine } from "../machine.ts";
+
+export function policies(lockstep: () => LockstepCluster, timeoutMs: number): void {
+  describe("the network policies of a machine", () => {
+    test(
+      "let another machine's runner reach its published port, and neither its halves nor its gateway",
+      async () => {
+        const machine = await countingMachine(lockstep());
+        const labels = { "lockstep.dev/vm": "stranger", "lockstep.dev/component": "runner" };
+        await lockstep().kubectl.apply([pod("stranger", "sleep 3600", { labels })]);
+        await lockstep().live.podReady("stranger");
+        const reaches = async (host: string, port: number) => {
+          const command = ["timeout", "3", "nc", "-z", "-w", "2", host, String(port)];
+          return (await lockstep().live.inPod("stranger", ...command)) !== null;
+        };
+        const gateway = await ipOf(machine, (await machine.gateway()).pod);
+        await lockstep().until("the published port", () => reaches(gateway, 20_000));
+        expect(await reaches(gateway, 7_200)).toBe(false);
+        for (const { pod: name } of [await machine.primary(), await machine.backup()]) {
+          const ip = await ipOf(machine, name);
+          for (const port of [7_100, 7_101, 7_102]) {
+            expect([port, await reaches(ip, port)]).toEqual([port, false]);
+          }
+        }
+        await lockstep().kubectl.run(["delete", "pod", "stranger", "--now"]);
+      },
+      timeoutMs,
+    );
+  });
+}
+
+async function ipOf(machine: Machine, pod: string): Promise<string> {
+  const found = await machine.pod(pod);
+  if (found === null) throw new Error(`there is no pod ${pod}`);
+  return found.ip;
+}
