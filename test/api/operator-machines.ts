@@ -5,6 +5,10 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "@jest/globals";
 import { until } from "../../bench/waiting.ts";
+import { runnerFinalizer } from "../../src/operator/api/names.ts";
+import type { KubernetesObject } from "../../src/operator/reconcile/actions.ts";
+import type { Observation } from "../../src/operator/reconcile/observation.ts";
+import { metadataOf } from "../../src/operator/specs/object-metadata.ts";
 import type { Layout } from "../cluster/layout.ts";
 import type { Api } from "./api-level.ts";
 
@@ -51,4 +55,22 @@ export async function kubeconfigTo(layout: Layout, server: string) {
   const text = await readFile(layout.kubeconfig, "utf8");
   await writeFile(file, text.replaceAll(layout.apiUrl, server), { mode: 0o600 });
   return { file, remove: () => rm(folder, { recursive: true }) };
+}
+
+/** A runner's pod that a restricted namespace takes, of the VM's second life. */
+export function podOf(o: Observation, name: string, fields: object = {}): KubernetesObject {
+  const restricted = { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } };
+  const metadata = {
+    ...metadataOf(o.vm, name, { "lockstep.dev/component": "runner" }),
+    annotations: { "lockstep.dev/life": "2" },
+    finalizers: [runnerFinalizer],
+  };
+  return {
+    ...{ apiVersion: "v1", kind: "Pod", metadata },
+    spec: {
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } },
+      containers: [{ name: "runner", image: "nothing", securityContext: restricted }],
+      ...fields,
+    },
+  };
 }

@@ -42,6 +42,8 @@ export class Leadership {
   #state: ElectionState;
   /** As last read or written. */
   #raw: RawLease | null = null;
+  /** It is given back, and not asked for again. */
+  #released = false;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
@@ -75,13 +77,21 @@ export class Leadership {
 
   /** So that the next one need not wait. Whatever fails, the Lease ends by itself. */
   async release(): Promise<void> {
-    const raw = this.#raw;
-    if (!this.holds || raw === null) return;
+    if (!this.holds) return;
+    this.#released = true;
     this.#state = { ...this.#state, renewedMs: null };
-    const spec = { ...raw.spec, holderIdentity: "", leaseDurationSeconds: 1 };
-    await this.#replace({ ...raw, spec }).catch((error: unknown) => {
-      this.#options.log.warn({ err: error }, "the Lease of the operator was not given back");
-    });
+    for (const tries of [2, 1]) {
+      try {
+        if (this.#raw?.spec?.holderIdentity !== this.#options.self) return;
+        const spec = { ...this.#raw.spec, holderIdentity: "", leaseDurationSeconds: 1 };
+        this.#raw = await this.#replace({ ...this.#raw, spec });
+        return;
+      } catch (error) {
+        // A renewal that was under way may have come first.
+        if (tries > 1) await this.#read().catch(() => {});
+        else this.#options.log.warn({ err: error }, "the Lease of the operator was not given back");
+      }
+    }
   }
 
   async #pause(signal: AbortSignal): Promise<void> {
@@ -90,6 +100,7 @@ export class Leadership {
 
   /** One read if that is needed, and one write. Whatever fails is tried again later. */
   async #try(): Promise<void> {
+    if (this.#released) return;
     const begunMs = performance.now();
     try {
       const leads = this.holds;

@@ -129,8 +129,10 @@ export class Reconciler {
     for (const [i, action] of actions.entries()) {
       if (action.kind === "removeFinalizer" && (refused !== null || waitMs !== null)) continue;
       const turnMs = this.#turnMs(`${key} ${i}`, action);
-      if (turnMs > 0) waitMs = Math.min(waitMs ?? turnMs, turnMs);
-      else refused = (await this.#try(key, vm, action)) ?? refused;
+      if (turnMs > 0) {
+        this.#options.metrics.onDeferred();
+        waitMs = Math.min(waitMs ?? turnMs, turnMs);
+      } else refused = (await this.#try(key, vm, action)) ?? refused;
     }
     if (refused !== null) throw refused;
     return waitMs;

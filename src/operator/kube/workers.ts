@@ -24,7 +24,10 @@ export class Workers {
   readonly #options: WorkersOptions;
   readonly #queue = new WorkQueue(limits);
   readonly #running = new Set<Promise<void>>();
+  /** Added before `start`: nobody waits for them yet. */
+  readonly #early = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  #started = false;
   #active = false;
 
   constructor(options: WorkersOptions) {
@@ -34,12 +37,19 @@ export class Workers {
 
   /** Before `start` it only waits. */
   add(key: string): void {
+    if (!this.#started) {
+      this.#early.add(key);
+      return;
+    }
     this.#queue.add(key, performance.now());
     this.#pump();
   }
 
   start(): void {
+    this.#started = true;
     this.#active = true;
+    for (const key of this.#early) this.#queue.add(key, performance.now());
+    this.#early.clear();
     this.#pump();
   }
 

@@ -56,6 +56,7 @@ export class OperatorMetrics {
   readonly #events: Counter;
   readonly #orders: Counter;
   readonly #statusReads: Counter;
+  readonly #deferred: Counter;
   readonly #leader: Gauge;
   /** Start of each reconciliation under way, by `performance.now()`. */
   readonly #running = new Set<{ readonly sinceMs: number }>();
@@ -105,6 +106,12 @@ export class OperatorMetrics {
       labelNames: ["result"],
     });
     for (const result of ["answered", "failed"]) this.#statusReads.inc({ result }, 0);
+    this.#deferred = new Counter(
+      named(
+        "pods_deferred_total",
+        "Pods to make or to remove by force that had to wait in a storm",
+      ),
+    );
     this.watches = new WatchMetrics(registry);
     this.machines = new MachineMetrics(registry);
     addProcessMetrics(registry);
@@ -155,6 +162,11 @@ export class OperatorMetrics {
   /** An order to a runner came to an end. */
   onOrder(result: OrderResult): void {
     this.#orders.inc({ result });
+  }
+
+  /** A pod is not made, or not removed by force, before it is its turn. */
+  onDeferred(): void {
+    this.#deferred.inc();
   }
 
   /** A runner was asked for its status. */
