@@ -13,11 +13,21 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 /** From fast to slow; a folder of test/ that is not named here comes last. */
 const order = [
   ...["checks", "unit", "rules", "conformance", "simulation", "integration"],
-  ...["proof", "bench", "metrics", "cluster", "cluster build", "api", "chart", "e2e"],
+  ...[
+    "proof",
+    "bench",
+    "metrics",
+    "cluster",
+    "cluster build",
+    "api",
+    "chart",
+    "e2e",
+    "operator-e2e",
+  ],
 ];
 const isCi = process.env.CI === "true";
-/** Minutes of a machine of which one is root: by hand with `npm test -- test/e2e`. */
-const onlyOnCi = ["e2e"];
+/** Minutes of a machine of which one is root: by hand with `npm test -- test/e2e`, and so on. */
+const onlyOnCi = ["e2e", "operator-e2e"];
 
 const wanted = process.argv.slice(2);
 const stages = allStages().filter(([name]) => wanted.length === 0 || wanted.includes(name));
