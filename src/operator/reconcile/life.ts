@@ -82,14 +82,16 @@ function ended(o: Observation, record: VmRecord, running: RunningSpec): Life {
 
 /**
  * Its last runners were deleted, and the guest was switched off because there was nobody to hand over
- * to: nobody wanted it off. Once that was said it stays so: the pods that show it go.
+ * to: nobody wanted it off. What was said once stays: the pods that show it go, and the operator deletes
+ * those of a guest that switched itself off.
  */
 function wasTakenAway(
   { pods, vm }: Observation,
   { epoch }: VmRecord,
   running: RunningSpec,
 ): boolean {
-  if (vm.status?.phase === "Lost" && vm.status.epoch === epoch) return true;
+  const said = vm.status?.epoch === epoch ? vm.status.phase : undefined;
+  if (said === "Lost" || said === "Stopped") return said === "Lost";
   return pods.some((p) => p.component === "runner" && p.life === running.life && p.deleting);
 }
 

@@ -123,6 +123,14 @@ describe("both halves are lost", () => {
     expect(plan({ ...lost, pods: [] }).status.phase).toBe("Lost");
   });
 
+  test("a guest that switched itself off stays off while the operator deletes its pods", () => {
+    const o = seen({ pods: [runner(1, { role: "primary" })], record: present(record(3)) });
+    const off = settled(o);
+    expect(off.vm.status?.phase).toBe("Stopped");
+    const going = { ...off, pods: [runner(1, { role: "primary", deleting: true })] };
+    expect(plan(going).status).toMatchObject({ phase: "Stopped", running: { life: 1 } });
+  });
+
   test.each([
     [
       "the kubelet says that one has ended, of the other nothing is known",

@@ -1,13 +1,14 @@
 import { expect, test } from "@jest/globals";
 import {
   killed,
+  machine,
   newRunner,
   node,
   nodes,
   record,
   runner,
 } from "../../../test/operator/observations.ts";
-import { needsNewestNode, needsNewestRecord } from "./sight.ts";
+import { isOutdated, needsNewestNode, needsNewestPod, needsNewestRecord } from "./sight.ts";
 
 const pair = record(2, 1, 2);
 
@@ -20,6 +21,19 @@ test.each([
   ["one that was named, and is not by this record", [runner(5, { role: "backup" })], true],
 ])("the record is read again before anything follows for %s: %j", (_, pods, again) => {
   expect(needsNewestRecord(pair, pods, nodes())).toBe(again);
+});
+
+test("a record of an epoch before the one in the status is old, and is read again", () => {
+  expect(isOutdated(pair, { ...machine(), status: { epoch: 3 } })).toBe(true);
+  expect(isOutdated(pair, { ...machine(), status: { epoch: 2 } })).toBe(false);
+});
+
+test.each([
+  ["of a machine that is on", pair, runner(1, { role: "primary" }), false],
+  ["of one that went off", record(3), runner(1, { role: "primary" }), true],
+  ["of which it was heard", record(3), runner(1, { role: "primary", deleting: true }), false],
+])("whether somebody deleted a runner %s: its pod is read again: %j", (_, of, pod, again) => {
+  expect(needsNewestPod(of, pod)).toBe(again);
 });
 
 test.each([

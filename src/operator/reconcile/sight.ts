@@ -7,6 +7,7 @@
  */
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import { podOfNonce } from "../api/names.ts";
+import type { FTVirtualMachine } from "../api/v1alpha1.ts";
 import type { Observation, ObservedNode, ObservedPod } from "./observation.ts";
 
 export interface RunnerSight {
@@ -68,6 +69,23 @@ function seeRunner(
     superseded: pod.role !== null && named === null,
     nodeReady: isNodeReady(pod, nodes),
   };
+}
+
+/** The record was at a later epoch already when the status was written: what was heard of it is old. */
+export function isOutdated(record: VmRecord, { status }: FTVirtualMachine): boolean {
+  return record.epoch < (status?.epoch ?? 0);
+}
+
+/**
+ * The machine went off, and nobody has deleted this runner's pod as far as was heard. If somebody did, that
+ * is why it went off, and not the guest's own wish.
+ */
+export function needsNewestPod(
+  { primary, epoch }: VmRecord,
+  { component, role, deleting, terminated }: Omit<ObservedPod, "report">,
+): boolean {
+  if (primary !== null || epoch === 0 || component !== "runner" || role === null) return false;
+  return !deleting && terminated === null;
 }
 
 /**
