@@ -248,6 +248,7 @@ export type RunnerEndReason =
   | "Refused"
   | "Trapped"
   | "Unbootable"
+  | "TurnedAway"
   | "Left"
   | "Killed"
   | "NodeLost";

@@ -2,7 +2,7 @@
 import { exitCodes } from "../../shared/exit-codes.ts";
 import type { FTVirtualMachine, RunnerEnd, RunnerEndReason } from "../api/v1alpha1.ts";
 import type { ObservedPod } from "./observation.ts";
-import type { RunnerSight } from "./sight.ts";
+import { isTurnedAway, type RunnerSight } from "./sight.ts";
 import { millisecondsOf, timestampOf } from "./timestamp.ts";
 
 /** Ends that are remembered. */
@@ -30,7 +30,10 @@ export function noteEnds(
 }
 
 function endOf(pod: ObservedPod): Pick<RunnerEnd, "pod" | "life" | "reason" | "message"> {
-  const message = lastWords(pod.terminated?.message ?? "").slice(0, messageLengthMax);
+  const { terminated, waiting } = pod;
+  const said =
+    terminated === null ? `${waiting?.reason ?? ""} ${waiting?.message ?? ""}` : terminated.message;
+  const message = lastWords(said).slice(0, messageLengthMax);
   return { pod: pod.name, life: pod.life, reason: reasonOf(pod), message };
 }
 
@@ -53,8 +56,9 @@ function lastWords(text: string): string {
 /** Ended by SIGKILL: by the kernel for want of memory, or by somebody else. */
 const killedCode = 137;
 
-function reasonOf({ terminated, deleting, role }: ObservedPod): RunnerEndReason {
-  if (terminated === null) return "NodeLost";
+function reasonOf(pod: ObservedPod): RunnerEndReason {
+  const { terminated, deleting, role } = pod;
+  if (terminated === null) return isTurnedAway(pod) ? "TurnedAway" : "NodeLost";
   const isKilled = terminated.exitCode === killedCode && !/\bOOMKilled$/.test(terminated.message);
   // One that did its work and was killed from outside says nothing against the next one.
   if (isKilled && role !== null) return "Killed";

@@ -222,6 +222,25 @@ describe("tries that fail", () => {
     expect(ends).toEqual([expect.objectContaining({ reason: "Refused", message: told })]);
   });
 
+  test("a pod that its kubelet turns away is cleared away, told with the kubelet's words, and counts", () => {
+    const turnedAway = runner(4, {
+      ...{ phase: "Failed", startedMs: null, ready: false, bootId: null },
+      waiting: { reason: "OutOfcpu", message: "Node didn't have enough resource: cpu" },
+    });
+    const pods = [runner(1, { role: "primary" }), turnedAway];
+    const o = settled(seen({ record: present(record(3, 1)), pods }));
+    expect(o.vm.status?.recentEnds).toEqual([
+      expect.objectContaining({
+        reason: "TurnedAway",
+        message: expect.stringMatching(/^OutOfcpu Node/),
+      }),
+    ]);
+    expect(actionsOf(o)).toEqual(expect.arrayContaining(["release web-runner-4"]));
+    expect(conditionOf(o, "FaultTolerant")).toBe("False RunnerCrashes");
+    const silent = { ...o, nodes: nodes(node("node-4", { ready: false })) };
+    expect(actionsOf(silent)).not.toContain("release web-runner-4");
+  });
+
   test("after three divergences in ten minutes there is no further try", () => {
     const ends = [1, 2, 3].map((i) => lostAt(`web-runner-${10 + i}`, "Diverged"));
     const o = seen(alone, { recentEnds: ends });

@@ -132,7 +132,13 @@ function isGone(
   if (pod.node === null) return pod.deleting || pod.phase === "Failed";
   const node = nodes.get(pod.node);
   if (node === undefined || node.outOfService) return true;
+  if (isTurnedAway(pod)) return node.ready;
   return pod.bootId !== null && node.bootId !== pod.bootId;
+}
+
+/** Its kubelet would not start it, for instance for want of room: there never was a process. */
+export function isTurnedAway(pod: Omit<ObservedPod, "report">): boolean {
+  return pod.phase === "Failed" && pod.startedMs === null && pod.role === null;
 }
 
 /** A pod that waits for a node has none that could be lost. */
