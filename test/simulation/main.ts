@@ -21,6 +21,7 @@ import { shrink } from "./command/shrink.ts";
 import { addResult, emptyTally, inOrder, type Tally, tallyJson } from "./command/tally.ts";
 import { traceLine } from "./command/trace.ts";
 import { runSeeds } from "./command/workers.ts";
+import { operatorCommand, operatorUsage } from "./operator/command.ts";
 import { regressions } from "./regressions.ts";
 
 const badOptionsCode = 2;
@@ -34,7 +35,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 try {
-  process.exitCode = await perform(parseCommand(process.argv.slice(2), os.availableParallelism()));
+  const args = process.argv.slice(2);
+  const cores = os.availableParallelism();
+  process.exitCode = args.includes("--operator")
+    ? await operatorCommand(args, cores)
+    : await perform(parseCommand(args, cores));
 } catch (error) {
   const isBadOption = error instanceof OptionError;
   say(isBadOption ? error.message : textOf(error));
@@ -44,7 +49,7 @@ try {
 async function perform(command: Command): Promise<number> {
   switch (command.kind) {
     case "help":
-      process.stdout.write(usage);
+      process.stdout.write(usage + operatorUsage);
       return 0;
     case "seeds":
       return command.bug === null ? await manySeeds(command) : await oneBug(command);

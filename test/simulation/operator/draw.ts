@@ -23,7 +23,8 @@ const draws: readonly Draw[] = [
   (r, _, atMs) => ({ atMs, kind: "kill", whom: pick(r, whoms) }),
   (r, _, atMs) => ({ atMs, kind: "kill", whom: pick(r, whoms) }),
   (r, _, atMs) => ({
-    ...{ atMs, kind: "endings", code: pick(r, [1, 3, 3, 10, 11, 2, 137]), count: 1 + below(r, 5) },
+    ...{ atMs, kind: "endings", code: pick(r, [1, 1, 3, 3, 10, 11, 2, 137]) },
+    count: r() < 0.7 ? 1 + below(r, 5) : 10 + below(r, 20),
   }),
   (r, n, atMs) => ({
     ...{ atMs, kind: "powerCut", nodes: some(r, n), forMs: time(r, 90_000) },

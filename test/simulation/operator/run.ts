@@ -142,10 +142,24 @@ class Supervisor implements Watcher {
   }
 }
 
-function podInShort({ name, phase, role, node, deleting, terminated, report, ready, bootId }: Observation["pods"][number]): string {
+function podInShort({
+  name,
+  phase,
+  role,
+  node,
+  deleting,
+  terminated,
+  report,
+  ready,
+  bootId,
+}: Observation["pods"][number]): string {
   const marks = [
     ...[role === null ? "" : `was ${role}`, node ?? "unbound", deleting ? "deleting" : ""],
-    ...[terminated === null ? "" : `ended ${terminated.exitCode}`, ready ? "ready" : "", report?.role ?? ""],
+    ...[
+      terminated === null ? "" : `ended ${terminated.exitCode}`,
+      ready ? "ready" : "",
+      report?.role ?? "",
+    ],
     bootId ?? "",
   ].filter((mark) => mark !== "");
   return `${name}:${phase}(${marks.join(",")})`;

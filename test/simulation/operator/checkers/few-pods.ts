@@ -22,11 +22,14 @@ export class FewPods implements OperatorChecker {
     if (words.labels?.[labels.component] !== "runner") return null;
     const { nowMs } = world;
     this.#triesMs.push(nowMs);
-    const recent = (times: readonly number[], ms: number) => times.filter((at) => nowMs - at < ms).length;
+    const recent = (times: readonly number[], ms: number) =>
+      times.filter((at) => nowMs - at < ms).length;
     const tries = recent(this.#triesMs, minuteMs);
     const faults = world.faultsMs.filter((at) => nowMs - at < 2 * minuteMs).length;
     const allowed = triesMax + triesEach * faults;
-    return tries <= allowed ? null : `${tries} runner pods were made in a minute, expected at most ${allowed}`;
+    return tries <= allowed
+      ? null
+      : `${tries} runner pods were made in a minute, expected at most ${allowed}`;
   }
 
   onLook({ api, vm }: World): string | null {
@@ -38,6 +41,8 @@ export class FewPods implements OperatorChecker {
       const leaves = pod.metadata.deletionTimestamp !== undefined || isEnded(pod);
       return componentOf(pod) === "runner" && there && !leaves;
     });
-    return standing.length <= podsMax ? null : `${standing.length} runner pods stand at once: ${standing.map(({ metadata }) => metadata.name).join(", ")}`;
+    return standing.length <= podsMax
+      ? null
+      : `${standing.length} runner pods stand at once: ${standing.map(({ metadata }) => metadata.name).join(", ")}`;
   }
 }

@@ -18,11 +18,10 @@ export class NobodyIsEnded implements OperatorChecker {
   onLanding({ action, observation, vm }: Landing, world: World): string | null {
     if (action.kind !== "deletePod" && action.kind !== "releasePod") return null;
     const runner = world.runnerInPod(action.uid);
-    if (!runner?.alive || vm.metadata.deletionTimestamp !== undefined) return null;
-    if (vm.spec.powerState === "Stopped") return null;
-    const { record } = world;
+    const isToRun = vm.metadata.deletionTimestamp === undefined && vm.spec.powerState === "Running";
+    if (!runner?.alive || !isToRun) return null;
     const pod = observation.pods.find(({ uid }) => uid === action.uid);
-    const now = record === null || record.vm !== vm.metadata.uid ? null : roleIn(record, action.name);
+    const now = world.record === null ? null : roleIn(world.record, action.name);
     const sinceMs = world.nowMs - (world.namedMs.get(runner.nonce) ?? world.nowMs);
     if (now === "primary" && (pod?.role !== null || sinceMs > couldKnowMs)) {
       return `${action.kind} of ${action.name}, which has been named for ${sinceMs} ms and is the primary`;
@@ -30,7 +29,8 @@ export class NobodyIsEnded implements OperatorChecker {
     const seen = observation.record.kind === "present" ? observation.record.record : null;
     const role = seen === null ? null : roleIn(seen, action.name);
     if (role === null) return null;
-    if (role === "backup" && !vm.spec.faultTolerance.enabled && action.kind === "deletePod") return null;
+    if (role === "backup" && !vm.spec.faultTolerance.enabled && action.kind === "deletePod")
+      return null;
     return `${action.kind} of ${action.name}, whose process lives, while the record as seen (epoch ${seen?.epoch}) names it ${role}`;
   }
 }

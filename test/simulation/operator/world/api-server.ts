@@ -3,9 +3,9 @@
  * to whoever watches; how late they hear of it is theirs.
  */
 import type { FTVirtualMachine } from "../../../../src/operator/api/v1alpha1.ts";
+import { keptKinds } from "../../../../src/operator/kube/cluster-view.ts";
 import type { RawMetadata, RawObject } from "../../../../src/operator/kube/kubernetes-api.ts";
 import type { RawNode, RawPod, RawService } from "../../../../src/operator/kube/observed.ts";
-import { keptKinds } from "../../../../src/operator/kube/cluster-view.ts";
 import type { ObjectKind } from "../../../../src/operator/reconcile/observation.ts";
 import type { Lease } from "../../../../src/storage-arbiter/record/kube-lease.ts";
 
@@ -103,11 +103,15 @@ export class ApiServer {
   /** As DELETE does it; `graceSeconds` null: as its spec says. */
   deletePod(pod: SimPod, graceSeconds: number | null, timestamp: string): void {
     const ended = pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
-    const own = ended || pod.spec.nodeName === undefined ? 0 : pod.spec.terminationGracePeriodSeconds;
+    const own =
+      ended || pod.spec.nodeName === undefined ? 0 : pod.spec.terminationGracePeriodSeconds;
     const asked = Math.min(own, graceSeconds ?? own);
     const before = pod.metadata.deletionGracePeriodSeconds;
     const grace = before === undefined ? asked : Math.min(before, asked);
-    if (grace === before) return this.#finish(pod);
+    if (grace === before) {
+      this.#finish(pod);
+      return;
+    }
     const metadata = {
       ...pod.metadata,
       deletionTimestamp: pod.metadata.deletionTimestamp ?? timestamp,

@@ -4,7 +4,7 @@
  */
 import { labels } from "../../../../src/operator/api/names.ts";
 import type { SimPod } from "./api-server.ts";
-import { argumentsOf, Runner } from "./runner.ts";
+import { argumentsOf, type Runner } from "./runner.ts";
 import type { World } from "./world.ts";
 
 interface Container {
@@ -125,7 +125,8 @@ export class Computer {
     if (deletionTimestamp !== undefined) {
       if (container.startedMs === null) {
         this.#containers.delete(uid);
-        return this.#finishUnstarted(pod);
+        this.#finishUnstarted(pod);
+        return;
       }
       this.#terminate(container, Math.max(deletionGracePeriodSeconds * 1_000, orphanGraceMs));
     }
@@ -151,7 +152,9 @@ export class Computer {
   /** Also of what it never started the kubelet says that it is not there. */
   #finishUnstarted(pod: SimPod): void {
     const message = "The container could not be located when the pod was terminated";
-    const state = { terminated: { exitCode: killedCode, reason: "ContainerStatusUnknown", message } };
+    const state = {
+      terminated: { exitCode: killedCode, reason: "ContainerStatusUnknown", message },
+    };
     const status = { ...pod.status, phase: "Failed", containerStatuses: [{ state }] } as const;
     this.#world.finishPod(this.#world.api.put("Pod", { ...pod, status }));
   }
@@ -161,7 +164,8 @@ export class Computer {
     const now = this.#world.nowMs;
     if (startedMs !== null || now < startsMs) return;
     const live = this.#world.api.get("Pod", pod.metadata.name);
-    if (live?.metadata.uid === pod.metadata.uid && live.metadata.deletionTimestamp !== undefined) return;
+    if (live?.metadata.uid === pod.metadata.uid && live.metadata.deletionTimestamp !== undefined)
+      return;
     container.startedMs = now;
     if (pod.metadata.labels?.[labels.component] !== "runner") return;
     const args = argumentsOf(pod.spec.containers[0]?.args ?? []);
@@ -188,7 +192,9 @@ export class Computer {
     const startedAt = this.#world.timestamp(startedMs);
     const works = runner === null ? this.#world.nowMs - startedMs > readyAfterMs : isReady(runner);
     const ready = ended === null && works;
-    const isReadyBefore = status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True");
+    const isReadyBefore = status?.conditions?.some(
+      ({ type, status: is }) => type === "Ready" && is === "True",
+    );
     const podIP = status?.podIP ?? this.#address();
     if (status?.phase === phase && isReadyBefore === ready) return;
     const state =

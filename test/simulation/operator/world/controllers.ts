@@ -1,7 +1,8 @@
 /** What else runs in a cluster: the scheduler, the node lifecycle, the garbage collectors, and evictions. */
-import type { RawNode } from "../../../../src/operator/kube/observed.ts";
+
 import { labels } from "../../../../src/operator/api/names.ts";
-import { controllerOf, kinds, type SimPod } from "./api-server.ts";
+import type { RawNode } from "../../../../src/operator/kube/observed.ts";
+import { controllerOf, type Kind, kinds, type SimPod } from "./api-server.ts";
 import type { World } from "./world.ts";
 
 const lookMs = 500;
@@ -40,7 +41,8 @@ export class Controllers {
     const { api, computers, nowMs } = this.#world;
     for (const computer of computers) {
       const node = api.get("Node", computer.name);
-      if (node === null || nowMs - computer.lastHeardMs < silentNodeMs || !isNodeReady(node)) continue;
+      if (node === null || nowMs - computer.lastHeardMs < silentNodeMs || !isNodeReady(node))
+        continue;
       api.put("Node", { ...node, status: { ...node.status, conditions: [] } });
       for (const pod of api.list("Pod")) {
         if (pod.spec.nodeName !== computer.name || !isPodReady(pod)) continue;
@@ -75,14 +77,20 @@ export class Controllers {
       if (kind === "Node" || kind === "FTVirtualMachine") continue;
       for (const row of api.list(kind)) {
         const owner = controllerOf(row);
-        if (owner === null || owners.has(owner)) continue;
-        if (!this.#sinceMs(row.metadata.uid, orphanMs)) continue;
-        const pod = kind === "Pod" ? api.get("Pod", row.metadata.name) : null;
-        if (pod === null) api.erase(kind, row.metadata.name);
-        else if (pod.metadata.deletionTimestamp === undefined) {
-          api.deletePod(pod, null, this.#world.timestamp());
+        const isOrphan = owner !== null && !owners.has(owner);
+        if (isOrphan && this.#sinceMs(row.metadata.uid, orphanMs)) {
+          this.#collect(kind, row.metadata.name);
         }
       }
+    }
+  }
+
+  #collect(kind: Kind, name: string): void {
+    const { api } = this.#world;
+    const pod = kind === "Pod" ? api.get("Pod", name) : null;
+    if (pod === null) api.erase(kind, name);
+    else if (pod.metadata.deletionTimestamp === undefined) {
+      api.deletePod(pod, null, this.#world.timestamp());
     }
   }
 
@@ -97,7 +105,9 @@ export class Controllers {
     if (pod.spec.nodeName !== undefined || pod.metadata.deletionTimestamp !== undefined) return;
     const usable = api
       .list("Node")
-      .filter((node) => isNodeReady(node) && node.spec?.unschedulable !== true && !isOutOfService(node))
+      .filter(
+        (node) => isNodeReady(node) && node.spec?.unschedulable !== true && !isOutOfService(node),
+      )
       .map(({ metadata }) => metadata.name);
     const others = api.list("Pod").filter((other) => other !== pod && !isEnded(other));
     const isRunner = componentOf(pod) === "runner";
@@ -111,9 +121,15 @@ export class Controllers {
       (isRunner ? (gateways.has(name) ? 2 : 0) : runners.has(name) ? 2 : 0);
     const best = fits.toSorted((a, b) => burden(a) - burden(b))[0];
     if (best !== undefined) {
-      api.put("Pod", { ...pod, spec: { ...pod.spec, nodeName: best }, status: { phase: "Pending" } });
+      api.put("Pod", {
+        ...pod,
+        spec: { ...pod.spec, nodeName: best },
+        status: { phase: "Pending" },
+      });
     } else if (pod.status?.conditions === undefined) {
-      const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message: "no node fits" }];
+      const conditions = [
+        { type: "PodScheduled", status: "False", reason: "Unschedulable", message: "no node fits" },
+      ];
       api.put("Pod", { ...pod, status: { phase: "Pending", conditions } });
     }
   }
@@ -128,11 +144,15 @@ export function isEnded({ status }: SimPod): boolean {
 }
 
 export function isPodReady({ status }: SimPod): boolean {
-  return status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
+  return (
+    status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false
+  );
 }
 
 export function isNodeReady({ status }: RawNode): boolean {
-  return status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false;
+  return (
+    status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") ?? false
+  );
 }
 
 export function isOutOfService({ spec }: RawNode): boolean {

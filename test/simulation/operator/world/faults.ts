@@ -31,16 +31,22 @@ export class Faults {
     const world = this.#world;
     switch (fault.kind) {
       case "deletePod":
-        return this.#onPod(fault.whom, (pod) => world.api.deletePod(pod, fault.force ? 0 : null, world.timestamp()));
+        this.#onPod(fault.whom, (pod) =>
+          world.api.deletePod(pod, fault.force ? 0 : null, world.timestamp()),
+        );
+        return;
       case "evict":
-        return this.#onPod(fault.whom, (pod) => this.#evict(pod));
+        this.#onPod(fault.whom, (pod) => this.#evict(pod));
+        return;
       case "kill":
-        return this.#onPod(fault.whom, (pod) => world.runnerInPod(pod.metadata.uid)?.kill());
+        this.#onPod(fault.whom, (pod) => world.runnerInPod(pod.metadata.uid)?.kill());
+        return;
       case "endings":
         for (let i = 0; i < fault.count; i++) world.dooms.push(fault.code);
         return;
       case "powerCut":
-        return this.#powerCut(fault);
+        this.#powerCut(fault);
+        return;
       case "reboot":
         for (const computer of this.#computers(fault.nodes)) {
           computer.powerOff();
@@ -48,69 +54,100 @@ export class Faults {
         }
         return;
       case "partition":
-        return this.#onComputers(fault, (computer, on) => {
+        this.#onComputers(fault, (computer, on) => {
           computer.partitioned = on;
         });
+        return;
       case "freeze":
-        return this.#onComputers(fault, (computer, on) => {
+        this.#onComputers(fault, (computer, on) => {
           computer.frozen = on;
         });
+        return;
       case "kubeletDead":
-        return this.#onComputers(fault, (computer, on) => {
+        this.#onComputers(fault, (computer, on) => {
           computer.kubeletAlive = !on;
         });
+        return;
       case "cordon":
-        return this.#onComputers(fault, (computer, on) => this.#cordon(computer, on));
+        this.#onComputers(fault, (computer, on) => this.#cordon(computer, on));
+        return;
       case "spec":
-        return world.changeSpec((spec) => changed(spec, fault.change));
+        if ("powerState" in fault.change && fault.change.powerState === "Stopped") {
+          world.stoppedMs = world.nowMs;
+        }
+        world.changeSpec((spec) => changed(spec, fault.change));
+        return;
       default:
-        return this.#strikeRest(fault);
+        this.#strikeRest(fault);
+        return;
     }
   }
 
   #strikeRest(
     fault: Exclude<
       Fault,
-      { kind: "deletePod" | "evict" | "kill" | "endings" | "powerCut" | "reboot" | "partition" | "freeze" | "kubeletDead" | "cordon" | "spec" }
+      {
+        kind:
+          | "deletePod"
+          | "evict"
+          | "kill"
+          | "endings"
+          | "powerCut"
+          | "reboot"
+          | "partition"
+          | "freeze"
+          | "kubeletDead"
+          | "cordon"
+          | "spec";
+      }
     >,
   ): void {
     const world = this.#world;
     switch (fault.kind) {
       case "apiDown":
         world.apiUp = false;
-        return this.#after(fault.forMs, () => {
+        this.#after(fault.forMs, () => {
           world.apiUp = true;
         });
+        return;
       case "quota":
         world.quota = true;
-        return this.#after(fault.forMs, () => {
+        this.#after(fault.forMs, () => {
           world.quota = false;
         });
+        return;
       case "slowStarts":
         world.slowStarts = true;
-        return this.#after(fault.forMs, () => {
+        this.#after(fault.forMs, () => {
           world.slowStarts = false;
         });
+        return;
       case "failingWrites":
         world.failShare = fault.share;
-        return this.#after(fault.forMs, () => {
+        this.#after(fault.forMs, () => {
           world.failShare = 0;
         });
+        return;
       case "guestPowersOff": {
         const primary = world.runners.find(({ named, live }) => named === "primary" && live);
         if (primary !== undefined) primary.ordered = "guest";
         return;
       }
       case "deleteMachine":
-        return this.#deleteMachine(fault.againAfterMs);
+        this.#deleteMachine(fault.againAfterMs);
+        return;
       case "deleteRecord":
-        return world.api.erase("Lease", vmName);
+        world.api.erase("Lease", vmName);
+        return;
       case "deleteObject":
-        return world.api.erase(fault.of, fault.of === "Service" ? vmName : `${vmName}-runner`);
+        world.api.erase(fault.of, fault.of === "Service" ? vmName : `${vmName}-runner`);
+        return;
       case "foreign":
-        return this.#foreign(fault.of);
+        this.#foreign(fault.of);
+        return;
       default:
-        return this.#strikeOperator(fault);
+        this.#strikeOperator(fault);
+        return;
     }
   }
 
@@ -125,20 +162,25 @@ export class Faults {
     switch (fault.kind) {
       case "operatorDown":
         leader.kill();
-        return this.#after(fault.forMs, () => this.#startLeader());
+        this.#after(fault.forMs, () => this.#startLeader());
+        return;
       case "operatorFrozen":
         leader.frozen = true;
-        return this.#after(fault.forMs, () => leader.thaw());
+        this.#after(fault.forMs, () => leader.thaw());
+        return;
       case "leaderChange": {
         leader.kill();
         leader.frozen = false;
         this.#leader = 1 - this.#leader;
-        return this.#world.operators[this.#leader]?.lead();
+        this.#world.operators[this.#leader]?.lead();
+        return;
       }
       case "slowWatch":
-        return leader.view.slow(fault.of, fault.forMs);
+        leader.view.slow(fault.of, fault.forMs);
+        return;
       case "brokenWatch":
-        return leader.view.breakOff(fault.of, fault.forMs);
+        leader.view.breakOff(fault.of, fault.forMs);
+        return;
     }
   }
 
@@ -209,17 +251,24 @@ export class Faults {
         return;
       case "out-of-service":
         if (node !== null) {
-          api.put("Node", { ...node, spec: { ...node.spec, taints: [{ key: outOfServiceTaint }] } });
+          api.put("Node", {
+            ...node,
+            spec: { ...node.spec, taints: [{ key: outOfServiceTaint }] },
+          });
         }
         return;
       case "node deleted":
         computer.unregistered = true;
-        return api.erase("Node", computer.name);
+        api.erase("Node", computer.name);
+        return;
       case "proven gone": {
         const named = [record?.primary, record?.backup].filter((nonce) => nonce != null);
         const gone = named.every((nonce) => runnerNamed(nonce)?.alive !== true);
         if (vm === null || record === null || !gone || vm.metadata.uid !== record.vm) return;
-        const words = { ...vm.metadata.annotations, [annotations.provenGone]: String(record.epoch) };
+        const words = {
+          ...vm.metadata.annotations,
+          [annotations.provenGone]: String(record.epoch),
+        };
         api.put("FTVirtualMachine", { ...vm, metadata: { ...vm.metadata, annotations: words } });
       }
     }
@@ -260,7 +309,11 @@ export class Faults {
       if (this.#world.foreign.has(other.metadata.name)) return false;
       if (componentOf(other) === "gateway") return whom === "gateway";
       const at = named.indexOf(other.metadata.name);
-      return whom === "primary" ? at === 0 : whom === "backup" ? at === 1 : whom === "candidate" && at < 0;
+      return whom === "primary"
+        ? at === 0
+        : whom === "backup"
+          ? at === 1
+          : whom === "candidate" && at < 0;
     });
     if (pod !== undefined) act(pod);
   }
@@ -269,16 +322,24 @@ export class Faults {
     const { api } = this.#world;
     const next = (this.#world.vm?.status?.lastPod ?? 0) + 2;
     const name =
-      kind === "Pod" ? `${vmName}-runner-${next}` : kind === "ServiceAccount" ? `${vmName}-runner` : vmName;
+      kind === "Pod"
+        ? `${vmName}-runner-${next}`
+        : kind === "ServiceAccount"
+          ? `${vmName}-runner`
+          : vmName;
     const metadata = { name, namespace: "default", uid: api.newUid(), resourceVersion: "0" };
     const row =
       kind === "Pod"
         ? api.create("Pod", {
-            ...{ metadata, spec: { nodeName: "elsewhere", terminationGracePeriodSeconds: 1, containers: [] } },
+            ...{
+              metadata,
+              spec: { nodeName: "elsewhere", terminationGracePeriodSeconds: 1, containers: [] },
+            },
             status: { phase: "Succeeded" },
           })
         : api.create(kind, { metadata });
-    if (row !== null) this.#world.foreign.set(name, { kind, version: row.metadata.resourceVersion });
+    if (row !== null)
+      this.#world.foreign.set(name, { kind, version: row.metadata.resourceVersion });
   }
 
   #cordon(computer: Computer, on: boolean): void {
@@ -316,10 +377,14 @@ function changed(spec: FTVirtualMachineSpec, change: SpecChange): FTVirtualMachi
   if ("network" in change) return { ...spec, network: { ...network, enabled: change.network } };
   if ("ports" in change) {
     const ports = Array.from({ length: change.ports }, (_, index) => ({
-      ...{ name: `port-${index}`, port: 7_000 + index, guestPort: 7_000 + index, protocol: "TCP" as const },
+      ...{
+        name: `port-${index}`,
+        port: 7_000 + index,
+        guestPort: 7_000 + index,
+        protocol: "TCP" as const,
+      },
     }));
     return { ...spec, network: { ...network, ports } };
   }
   return { ...spec, ...change };
 }
-

@@ -3,7 +3,7 @@
  * one request after the other. It can be killed or frozen between any two requests, and a request can land
  * although nobody is left to hear the answer.
  */
-import { report } from "../../../operator/observations.ts";
+
 import { objectNames, podOfNonce, runnerFinalizer } from "../../../../src/operator/api/names.ts";
 import type { FTVirtualMachine } from "../../../../src/operator/api/v1alpha1.ts";
 import type { Entry } from "../../../../src/operator/kube/object-cache.ts";
@@ -27,9 +27,15 @@ import {
   type ObservedRecord,
   objectKey,
 } from "../../../../src/operator/reconcile/observation.ts";
-import { needsNewestNode, needsNewestRecord } from "../../../../src/operator/reconcile/sight.ts";
 import { plan } from "../../../../src/operator/reconcile/plan.ts";
+import {
+  isOutdated,
+  needsNewestNode,
+  needsNewestPod,
+  needsNewestRecord,
+} from "../../../../src/operator/reconcile/sight.ts";
 import type { RunnerStatus } from "../../../../src/shared/protocol/status.ts";
+import { report } from "../../../operator/observations.ts";
 import type { Random } from "../../world/random.ts";
 import { controllerOf, namespace } from "./api-server.ts";
 import { type Landing, Requests, SimApiError } from "./requests.ts";
@@ -184,14 +190,18 @@ export class Operator {
     }
   }
 
-  *#writeStatus(vm: FTVirtualMachine, { status }: Plan): Generator<number, FTVirtualMachine | null> {
+  *#writeStatus(
+    vm: FTVirtualMachine,
+    { status }: Plan,
+  ): Generator<number, FTVirtualMachine | null> {
     if (sameJson(vm.status ?? {}, status)) return vm;
     let written: FTVirtualMachine | null = null;
     yield* this.#send(() => {
       const { api } = this.#world;
       const row = api.get("FTVirtualMachine", vmName);
       if (row === null || row.metadata.uid !== vm.metadata.uid) return;
-      if (row.metadata.resourceVersion !== vm.metadata.resourceVersion) throw new SimApiError("conflict");
+      if (row.metadata.resourceVersion !== vm.metadata.resourceVersion)
+        throw new SimApiError("conflict");
       const entry = machineEntry(api.put("FTVirtualMachine", { ...row, status }));
       if (entry === null) return;
       written = entry.value;
@@ -226,7 +236,7 @@ export class Operator {
   }
 
   /** `land` gives what is to be done when the answer comes. */
-  *#send(land: () => (() => void) | void): Generator<number, void> {
+  *#send(land: () => (() => void) | undefined): Generator<number, void> {
     const world = this.#world;
     yield 2 + this.#random() * 20;
     const fate = world.fateOfWrite();
@@ -254,7 +264,7 @@ export class Operator {
       const object = observedObject(kind, this.view.objects.get(entry.key) ?? entry, uid);
       objects.set(objectKey(kind, object.name), object);
     }
-    let record = this.#record(uid);
+    let record = this.#record(vm);
     let kept = this.#pods(uid, record);
     let nodes = this.#nodes(kept);
     const heard = kept.map(({ value: { pod } }) => pod);
@@ -263,7 +273,10 @@ export class Operator {
       kept = this.#pods(uid, record);
       nodes = this.#nodes(kept);
     }
-    const pods = kept.map(({ value: { pod } }) => ({ ...pod, report: this.#reports.get(pod.uid)?.report ?? null }));
+    const pods = kept.map(({ value: { pod } }) => ({
+      ...pod,
+      report: this.#reports.get(pod.uid)?.report ?? null,
+    }));
     const refusals = this.#memory.refusals(uid, nowMs);
     const { settings } = this.#world;
     return { nowMs, settings, vm, record, pods, nodes, objects, refusals };
@@ -274,9 +287,13 @@ export class Operator {
     return this.#world.api.get(kind, name);
   }
 
-  #record(uid: string): ObservedRecord {
+  #record(vm: FTVirtualMachine): ObservedRecord {
+    const { uid } = vm.metadata;
     const known = this.view.leases.get(`${namespace}/${vmName}`);
-    return known === undefined ? this.#newestRecord(uid) : observedRecord(known.value, uid);
+    if (known === undefined) return this.#newestRecord(uid);
+    const heard = observedRecord(known.value, uid);
+    const isOld = heard.kind === "present" && isOutdated(heard.record, vm);
+    return isOld ? this.#newestRecord(uid) : heard;
   }
 
   #newestRecord(uid: string): ObservedRecord {
@@ -292,12 +309,14 @@ export class Operator {
       nonce === null ? [] : [podOfNonce(nonce)],
     );
     const missing = named.filter((name) => !pods.some(({ value }) => value.pod.name === name));
-    const found = missing.flatMap((name) => {
+    const kept = pods.filter(({ value }) => !needsNewestPod(record.record, value.pod));
+    const again = pods.filter((entry) => !kept.includes(entry)).map(({ value }) => value.pod.name);
+    const found = [...missing, ...again].flatMap((name) => {
       const raw = this.#read("Pod", name);
       const entry = raw === null || controllerOf(raw) !== uid ? null : podEntry(raw);
       return entry === null ? [] : [entry];
     });
-    return [...pods, ...found];
+    return [...kept, ...found];
   }
 
   #nodes(pods: readonly Entry<KeptPod>[]): ReadonlyMap<string, ObservedNode> {
@@ -332,9 +351,14 @@ export class Operator {
       const answers = runner?.alive === true && runner.computer.powered && !runner.computer.frozen;
       const heard = answers && !runner.computer.partitioned;
       const role = heard ? runner.role : null;
-      const coarse = heard ? `${role} ${runner.live} ${runner.transferring} ${runner.goLive?.atMs}` : "";
+      const coarse = heard
+        ? `${role} ${runner.live} ${runner.transferring} ${runner.goLive?.atMs}`
+        : "";
       if (this.#reports.get(uid)?.coarse === coarse) continue;
-      this.#reports.set(uid, { coarse, report: heard ? this.#world.reportOf(runner, report) : null });
+      this.#reports.set(uid, {
+        coarse,
+        report: heard ? this.#world.reportOf(runner, report) : null,
+      });
       news = true;
     }
     if (news) this.#enqueue(queueMs);
@@ -342,6 +366,7 @@ export class Operator {
 }
 
 function tryOf(action: Action): string {
-  return action.kind === "apply" || action.kind === "delete" ? `${action.kind} ${action.objectKind}` : action.kind;
+  return action.kind === "apply" || action.kind === "delete"
+    ? `${action.kind} ${action.objectKind}`
+    : action.kind;
 }
-

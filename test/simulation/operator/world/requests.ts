@@ -1,5 +1,9 @@
 /** The actions of a plan when they reach the API server, as `src/operator/kube/perform.ts` asks for them. */
-import { machineFinalizer, objectNames, runnerFinalizer } from "../../../../src/operator/api/names.ts";
+import {
+  machineFinalizer,
+  objectNames,
+  runnerFinalizer,
+} from "../../../../src/operator/api/names.ts";
 import type { FTVirtualMachine } from "../../../../src/operator/api/v1alpha1.ts";
 import {
   leaseEntry,
@@ -13,7 +17,7 @@ import {
 import { managedBy } from "../../../../src/operator/kube/resources.ts";
 import type { VmMemory } from "../../../../src/operator/kube/vm-memory.ts";
 import type { Action, KubernetesObject } from "../../../../src/operator/reconcile/actions.ts";
-import { type Observation, type ObjectKind } from "../../../../src/operator/reconcile/observation.ts";
+import type { ObjectKind, Observation } from "../../../../src/operator/reconcile/observation.ts";
 import { type Lease, leaseWith } from "../../../../src/storage-arbiter/record/kube-lease.ts";
 import { controllerOf, namespace, type SimPod } from "./api-server.ts";
 import type { View } from "./view.ts";
@@ -71,7 +75,8 @@ export class Requests {
         return this.#createPod(vm, action.pod);
       case "deletePod": {
         const pod = this.#podOf(action);
-        if (pod !== null) this.#world.api.deletePod(pod, action.force ? 0 : null, this.#world.timestamp());
+        if (pod !== null)
+          this.#world.api.deletePod(pod, action.force ? 0 : null, this.#world.timestamp());
         return undefined;
       }
       case "releasePod": {
@@ -98,9 +103,13 @@ export class Requests {
     if (row === null || row.metadata.uid !== vm.metadata.uid) return undefined;
     const others = (vm.metadata.finalizers ?? []).filter((other) => other !== machineFinalizer);
     if (wanted === others.length < (vm.metadata.finalizers ?? []).length) return undefined;
-    if (row.metadata.resourceVersion !== vm.metadata.resourceVersion) throw new SimApiError("conflict");
+    if (row.metadata.resourceVersion !== vm.metadata.resourceVersion)
+      throw new SimApiError("conflict");
     const finalizers = wanted ? [...others, machineFinalizer] : others;
-    const written = api.put("FTVirtualMachine", { ...row, metadata: { ...row.metadata, finalizers } });
+    const written = api.put("FTVirtualMachine", {
+      ...row,
+      metadata: { ...row.metadata, finalizers },
+    });
     api.finishMachine(written);
     const entry = machineEntry(written);
     return () => {
@@ -204,7 +213,10 @@ function stored<Sent extends KubernetesObject | Lease>(
     metadata: {
       ...(vm === undefined
         ? {}
-        : { ...labelled, ownerReferences: [{ ...owner, name: vm.metadata.name, uid: vm.metadata.uid }] }),
+        : {
+            ...labelled,
+            ownerReferences: [{ ...owner, name: vm.metadata.name, uid: vm.metadata.uid }],
+          }),
       ...metadata,
       ...{ name: object.metadata.name, namespace, uid, resourceVersion: "0" },
       ...(creationTimestamp === undefined ? {} : { creationTimestamp }),

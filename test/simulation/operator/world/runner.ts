@@ -121,36 +121,52 @@ export class Runner {
       if (asks) this.#end(exitCodes.noRecord, "there is no record");
       return;
     }
-    const { primary, backup, epoch } = record;
+    const { primary, backup } = record;
     this.named = primary === this.nonce ? "primary" : backup === this.nonce ? "backup" : null;
-    if (this.named !== null) {
-      this.#wasNamed = true;
-      this.joining = false;
-    }
     if (this.named === null) {
-      this.live = false;
-      if (this.#wasNamed) {
-        const code = primary === null || this.terminating ? exitCodes.ok : exitCodes.superseded;
-        return this.#end(code, `the record at epoch ${epoch} names others`);
-      }
-      return this.#asCandidate(record);
+      this.#asNobody(record);
+      return;
     }
+    this.#wasNamed = true;
+    this.joining = false;
     if (this.named === "primary") this.#asPrimary(record);
     else this.#asBackup(record);
+  }
+
+  #asNobody(record: VmRecord): void {
+    this.live = false;
+    if (!this.#wasNamed) {
+      this.#asCandidate(record);
+      return;
+    }
+    const isPlanned = record.primary === null || this.terminating;
+    const code = isPlanned ? exitCodes.ok : exitCodes.superseded;
+    this.#end(code, `the record at epoch ${record.epoch} names others`);
   }
 
   #asCandidate({ epoch, primary }: VmRecord): void {
     const { vm, restartEpoch } = this.args;
     this.joining = this.#world.runners.some((other) => other.#transfer?.to === this && other.alive);
-    if (this.terminating)
-      return this.#end(exitCodes.ok, "asked to stop before it executed anything");
-    if (this.doom !== null && this.doom !== exitCodes.divergence)
-      return this.#end(this.doom, "doomed");
-    if (epoch === 0) return this.#ask({ kind: "start", vm, runner: this.nonce, epoch: 0 });
-    if (restartEpoch === epoch) {
-      return this.#ask({ kind: "restart", vm, runner: this.nonce, epoch, bothProvenGone: true });
+    if (this.terminating) {
+      this.#end(exitCodes.ok, "asked to stop before it executed anything");
+      return;
     }
-    if (primary === null) return this.#end(exitCodes.ok, `the VM was stopped at epoch ${epoch}`);
+    if (this.doom !== null && this.doom !== exitCodes.divergence) {
+      this.#end(this.doom, "doomed");
+      return;
+    }
+    if (epoch === 0) {
+      this.#ask({ kind: "start", vm, runner: this.nonce, epoch: 0 });
+      return;
+    }
+    if (restartEpoch === epoch) {
+      this.#ask({ kind: "restart", vm, runner: this.nonce, epoch, bothProvenGone: true });
+      return;
+    }
+    if (primary === null) {
+      this.#end(exitCodes.ok, `the VM was stopped at epoch ${epoch}`);
+      return;
+    }
     const other = this.#world.runnerNamed(primary);
     if (other !== null && this.canReach(other) && other.args.memory !== this.args.memory) {
       this.#end(exitCodes.refused, "the primary has another configuration");
@@ -166,14 +182,23 @@ export class Runner {
       this.goLive = { reason, atMs: this.#world.nowMs };
       this.#lostSinceMs = null;
     }
-    if (this.ordered !== null) return this.#stop(epoch);
-    if (backup === null) return this.#alone(record);
+    if (this.ordered !== null) {
+      this.#stop(epoch);
+      return;
+    }
+    if (backup === null) {
+      this.#alone(record);
+      return;
+    }
     this.#hadOtherMs = this.#world.nowMs;
     const other = this.#world.runnerNamed(backup);
     if (other !== null && this.canReach(other)) {
       this.#lostSinceMs = null;
       // The other half only waits until it is named no more.
-      if (other.terminating) return this.#ask({ kind: "alone", vm, runner: this.nonce, epoch });
+      if (other.terminating) {
+        this.#ask({ kind: "alone", vm, runner: this.nonce, epoch });
+        return;
+      }
       if (this.terminating) this.#ask({ kind: "handover", vm, runner: this.nonce, epoch });
       return;
     }
@@ -199,7 +224,10 @@ export class Runner {
     }
     const { to, endMs } = this.#transfer;
     if (nowMs < endMs) return;
-    if (to.doom === exitCodes.divergence) return to.#end(to.doom, "the state differs");
+    if (to.doom === exitCodes.divergence) {
+      to.#end(to.doom, "the state differs");
+      return;
+    }
     this.#ask({ kind: "pair", vm, runner: this.nonce, backup: to.nonce, epoch });
   }
 
@@ -233,7 +261,9 @@ export class Runner {
   }
 
   #stop(epoch: number): void {
-    if (this.ordered === "guest") this.#world.guestOffEpochs.add(`${this.args.vm} ${epoch + 1}`);
+    if (this.ordered === "guest") {
+      this.#world.guestOffEpochs.set(`${this.args.vm} ${epoch + 1}`, this.#world.nowMs);
+    }
     if (this.ordered === null) this.#world.leftEpochs.add(`${this.args.vm} ${epoch + 1}`);
     this.#ask({ kind: "stop", vm: this.args.vm, runner: this.nonce, epoch });
   }

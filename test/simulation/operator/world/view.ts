@@ -2,6 +2,8 @@
  * What one operator has heard of: the real caches, fed by watches that are late, each in its own way, and
  * sometimes broken until the next list.
  */
+
+import type { FTVirtualMachine } from "../../../../src/operator/api/v1alpha1.ts";
 import { type Entry, ObjectCache } from "../../../../src/operator/kube/object-cache.ts";
 import {
   type KeptObject,
@@ -13,7 +15,6 @@ import {
   podEntry,
   serviceEntry,
 } from "../../../../src/operator/kube/observed.ts";
-import type { FTVirtualMachine } from "../../../../src/operator/api/v1alpha1.ts";
 import type { ObservedNode } from "../../../../src/operator/reconcile/observation.ts";
 import type { Lease } from "../../../../src/storage-arbiter/record/kube-lease.ts";
 import type { Random } from "../../world/random.ts";
@@ -89,7 +90,8 @@ export class View {
     if (kind === "Secret" || this.#broken.has(kind)) return;
     const { nowMs, agenda } = this.#world;
     const leftMs = (this.#slowUntilMs.get(kind) ?? 0) - nowMs;
-    const lateMs = leftMs > 0 ? Math.min(leftMs, 20_000) : this.#random() * this.#world.scenario.watchMs;
+    const lateMs =
+      leftMs > 0 ? Math.min(leftMs, 20_000) : this.#random() * this.#world.scenario.watchMs;
     const atMs = Math.max(nowMs + lateMs, this.#lastMs.get(kind) ?? 0);
     this.#lastMs.set(kind, atMs);
     agenda.after(atMs - nowMs, () => {
@@ -111,19 +113,26 @@ export class View {
   #hear(kind: Kind, name: string, row: Rows[Kind] | null): void {
     const prefix = kind === "Node" ? "" : isObject(kind) ? `${kind}/` : `${namespace}/`;
     const key = prefix + name;
-    if (row === null) return this.#cacheOf(kind).remove(key);
+    if (row === null) {
+      this.#cacheOf(kind).remove(key);
+      return;
+    }
     // SAFETY: rows of a kind are of its type, which `Rows` says.
     const raw = row as never;
     switch (kind) {
       case "FTVirtualMachine":
-        return put(this.machines, machineEntry(raw));
+        put(this.machines, machineEntry(raw));
+        return;
       case "Pod":
-        return put(this.pods, podEntry(raw));
+        put(this.pods, podEntry(raw));
+        return;
       case "Lease":
         // Of what it did not make itself the operator hears nothing.
-        return controllerOf(row) === null ? undefined : put(this.leases, leaseEntry(raw));
+        controllerOf(row) === null ? undefined : put(this.leases, leaseEntry(raw));
+        return;
       case "Node":
-        return put(this.nodes, nodeEntry(raw));
+        put(this.nodes, nodeEntry(raw));
+        return;
       default: {
         const entry = kind === "Service" ? serviceEntry(raw) : objectEntry(raw);
         if (entry !== null && entry.value.owner !== null) this.objects.put({ ...entry, key });

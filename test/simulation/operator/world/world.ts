@@ -2,9 +2,13 @@
  * A cluster with one machine's name in it, on a simulated clock: API server, computers, runners, operators,
  * and whoever watches. Everything happens by the agenda; equal scenarios give equal runs.
  */
-import type { OperatorSettings, Observation } from "../../../../src/operator/reconcile/observation.ts";
-import type { Plan } from "../../../../src/operator/reconcile/actions.ts";
+
 import type { FTVirtualMachineSpec } from "../../../../src/operator/api/v1alpha1.ts";
+import type { Plan } from "../../../../src/operator/reconcile/actions.ts";
+import type {
+  Observation,
+  OperatorSettings,
+} from "../../../../src/operator/reconcile/observation.ts";
 import { timestampOf } from "../../../../src/operator/reconcile/timestamp.ts";
 import type { RecordRequest, VmRecord } from "../../../../src/shared/protocol/record.ts";
 import type { RunnerStatus } from "../../../../src/shared/protocol/status.ts";
@@ -46,12 +50,17 @@ export class World {
   /** Codes with which the next runners end. */
   readonly dooms: number[] = [];
   readonly usedDooms: number[] = [];
-  /** `uid epoch` of the records in which the guest had switched itself off. */
-  readonly guestOffEpochs = new Set<string>();
+  /** `uid epoch` of the records in which the guest had switched itself off, and when it did. */
+  readonly guestOffEpochs = new Map<string, number>();
+  /** When a user last set powerState to Stopped. */
+  stoppedMs = Number.NEGATIVE_INFINITY;
   /** The same, where its last runner was told to leave and had nobody to hand over to. */
   readonly leftEpochs = new Set<string>();
   /** Names and versions of objects that belong to others. */
-  readonly foreign = new Map<string, { kind: "Service" | "ServiceAccount" | "Pod" | "Lease"; version: string }>();
+  readonly foreign = new Map<
+    string,
+    { kind: "Service" | "ServiceAccount" | "Pod" | "Lease"; version: string }
+  >();
   /** Since when the record has named a runner for the first time. */
   readonly namedMs = new Map<string, number>();
   writes = 0;
@@ -63,8 +72,13 @@ export class World {
     this.scenario = scenario;
     this.#watcher = watcher;
     this.#random = randomOf(scenario.seed, "world");
-    this.computers = Array.from({ length: scenario.nodes }, (_, index) => new Computer(this, `node-${index + 1}`));
-    this.operators = [1, 2].map((n) => new Operator(this, randomOf(scenario.seed, `operator ${n}`)));
+    this.computers = Array.from(
+      { length: scenario.nodes },
+      (_, index) => new Computer(this, `node-${index + 1}`),
+    );
+    this.operators = [1, 2].map(
+      (n) => new Operator(this, randomOf(scenario.seed, `operator ${n}`)),
+    );
     new Controllers(this);
     for (const computer of this.computers) this.tellNode(computer);
     this.makeMachine();
@@ -121,7 +135,10 @@ export class World {
   }
 
   hex(): string {
-    const digits = () => Math.floor(this.#random() * 2 ** 32).toString(16).padStart(8, "0");
+    const digits = () =>
+      Math.floor(this.#random() * 2 ** 32)
+        .toString(16)
+        .padStart(8, "0");
     return digits() + digits();
   }
 
@@ -173,7 +190,11 @@ export class World {
     this.#watcher.onRecord(request, before, change.outcome.record, runner);
   }
 
-  startRunner(computer: Computer, pod: { name: string; uid: string }, args: RunnerArguments): Runner {
+  startRunner(
+    computer: Computer,
+    pod: { name: string; uid: string },
+    args: RunnerArguments,
+  ): Runner {
     const runner = new Runner(this, computer, pod, args);
     const doom = this.dooms.shift();
     if (doom !== undefined) {
@@ -230,7 +251,12 @@ export class World {
       nodeInfo: { bootID: bootId },
     };
     const uid = node?.metadata.uid ?? this.api.newUid();
-    const metadata = { name, uid, resourceVersion: "0", labels: { "kubernetes.io/hostname": name } };
+    const metadata = {
+      name,
+      uid,
+      resourceVersion: "0",
+      labels: { "kubernetes.io/hostname": name },
+    };
     this.api.put("Node", { metadata: node?.metadata ?? metadata, spec: node?.spec ?? {}, status });
   }
 
