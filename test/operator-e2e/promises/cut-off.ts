@@ -6,6 +6,9 @@ import { whileCounting } from "../counted.ts";
 import type { LockstepCluster } from "../lockstep-cluster.ts";
 import type { Machine, Place } from "../machine.ts";
 
+/** The guest counts so far in some seconds. */
+const someSeconds = 300;
+
 export function cutOff(lockstep: () => LockstepCluster, timeoutMs: number): void {
   describe("cut off from everything,", () => {
     test(
@@ -55,6 +58,72 @@ export function cutOff(lockstep: () => LockstepCluster, timeoutMs: number): void
           await lockstep().until("no process of the old backup", async () => {
             return (await askInside(lockstep(), backup.node, old.ip).catch(() => null)) === null;
           });
+        });
+      },
+      timeoutMs,
+    );
+  });
+
+  describe("of two halves that do not hear each other,", () => {
+    test(
+      "one goes on for clients and the other ends itself",
+      async () => {
+        await whileCounting(lockstep(), "halves cut off from each other", async (counted) => {
+          const { machine, primary, backup, wholeAgain } = counted;
+          const olds = [await podOf(machine, primary), await podOf(machine, backup)];
+          await lockstep().cluster.partition(primary.node, [backup.node]);
+          const { primary: now } = await machine.until("one half alone", (seen) => {
+            return (seen.epoch ?? 0) > (counted.before.epoch ?? 0);
+          });
+          const loser = olds.find(({ name }) => name !== now?.pod);
+          await lockstep().until(`no process of ${loser?.name}`, async () => {
+            const { node = "", ip = "" } = loser ?? {};
+            return (await askInside(lockstep(), node, ip).catch(() => null)) === null;
+          });
+          expect(olds.map(({ name }) => name)).toContain(now?.pod);
+          await lockstep().cluster.heal(primary.node);
+          await wholeAgain();
+        });
+      },
+      timeoutMs,
+    );
+  });
+
+  describe("a primary", () => {
+    test(
+      "whose node alone does not reach the API server lives on, and so does its backup",
+      async () => {
+        await whileCounting(lockstep(), "primary's node without API server", async (counted) => {
+          const { machine, client, primary, before } = counted;
+          await lockstep().cluster.partition(primary.node, ["api"]);
+          await lockstep().live.becomesNotReady(primary.node);
+          await client.flows(someSeconds);
+          await lockstep().cluster.heal(primary.node);
+          await lockstep().live.becomesReady(primary.node);
+          const after = await machine.whole();
+          expect([after.epoch, after.primary]).toEqual([before.epoch, before.primary]);
+          expect(after.backup).toEqual(before.backup);
+        });
+      },
+      timeoutMs,
+    );
+
+    test(
+      "whose node stood still for a while ends itself when that goes on",
+      async () => {
+        await whileCounting(lockstep(), "primary's node frozen", async (counted) => {
+          const { machine, primary, backup, wholeAgain } = counted;
+          const old = await podOf(machine, primary);
+          await lockstep().cluster.freeze(primary.node);
+          await lockstep().until("a take-over", async () => {
+            return (await machine.record()).primary?.startsWith(`${backup.pod}_`) ?? false;
+          });
+          await lockstep().cluster.thaw(primary.node);
+          await lockstep().until("no process of the old primary", async () => {
+            return (await askInside(lockstep(), primary.node, old.ip).catch(() => null)) === null;
+          });
+          await wholeAgain();
+          expect(await machine.primary()).toEqual(backup);
         });
       },
       timeoutMs,

@@ -3,9 +3,12 @@ import { describe, expect, test } from "@jest/globals";
 import { countingMachine, spreadOut, whileCounting } from "../counted.ts";
 import { CountingClient } from "../counting-client.ts";
 import { type LockstepCluster, say } from "../lockstep-cluster.ts";
+import { Machine } from "../machine.ts";
+import { tinySpec } from "../machine-specs.ts";
 
 /** Issue of new connections after the gateway was lost; asserted generously, and printed. */
 const promisedMs = 10_000;
+const outOfService = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute";
 
 export function lostNode(lockstep: () => LockstepCluster, timeoutMs: number): void {
   describe("without power,", () => {
@@ -64,6 +67,53 @@ export function lostNode(lockstep: () => LockstepCluster, timeoutMs: number): vo
         expect([after.epoch, after.restarts]).toEqual([before.epoch, before.restarts]);
         await lockstep().mend();
         await spreadOut(lockstep(), machine);
+      },
+      timeoutMs,
+    );
+
+    test(
+      "both halves' nodes prove nothing; booted anew, they do, and so does the machine boot anew",
+      async () => {
+        const machine = new Machine(lockstep(), "both-off");
+        await machine.apply(tinySpec);
+        const before = await machine.whole();
+        const nodes = [(await machine.primary()).node, (await machine.backup()).node];
+        for (const node of nodes) await lockstep().cluster.powerOff(node);
+        await machine.has("Ready", "False", "PairUnreachable");
+        expect((await machine.status()).running?.life).toBe(before.running?.life);
+        for (const node of nodes) await lockstep().cluster.powerOn(node);
+        const after = await machine.whole(before.epoch);
+        expect(after.restarts).toBe((before.restarts ?? 0) + 1);
+        await machine.delete();
+        await lockstep().mend();
+      },
+      timeoutMs,
+    );
+
+    test(
+      "both halves' nodes are proven off by somebody's word, and the machine boots anew on the third",
+      async () => {
+        const machine = new Machine(lockstep(), "vouched");
+        await machine.apply(tinySpec);
+        const before = await machine.whole();
+        const nodes = [(await machine.primary()).node, (await machine.backup()).node];
+        for (const node of nodes) await lockstep().cluster.powerOff(node);
+        await machine.has("Ready", "False", "PairUnreachable");
+        for (const node of nodes) {
+          await lockstep().kubectl.run(["taint", "node", node, outOfService]);
+        }
+        await machine.has("Ready", "True");
+        await machine.has("FaultTolerant", "False", "NoSecondNode");
+        const after = await machine.status();
+        expect(after.restarts).toBe((before.restarts ?? 0) + 1);
+        expect(nodes).not.toContain(after.primary?.node);
+        for (const node of nodes) {
+          await lockstep().kubectl.run(["taint", "node", node, `${outOfService}-`]);
+          await lockstep().cluster.powerOn(node);
+        }
+        await machine.whole(after.epoch);
+        await machine.delete();
+        await lockstep().mend();
       },
       timeoutMs,
     );

@@ -26,6 +26,20 @@ export function lostRunner(lockstep: () => LockstepCluster, timeoutMs: number): 
     );
 
     test(
+      "goes on counting when the primary's pod is deleted: it hands over",
+      async () => {
+        await whileCounting(lockstep(), "deletion", async (counted) => {
+          const { machine, primary, backup, before, wholeAgain } = counted;
+          await machine.deletePod(primary.pod);
+          const after = await wholeAgain();
+          expect(await machine.primary()).toEqual(backup);
+          expect([after.failovers, after.restarts]).toEqual([before.failovers, before.restarts]);
+        });
+      },
+      timeoutMs,
+    );
+
+    test(
       "goes on counting when the primary's process is killed",
       async () => {
         await whileCounting(lockstep(), "SIGKILL of the primary", async (counted) => {

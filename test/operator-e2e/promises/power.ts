@@ -133,6 +133,16 @@ export function power(lockstep: () => LockstepCluster, timeoutMs: number): void 
         },
       ],
       [
+        "lost its primary's node",
+        async () => {
+          const machine = tiny("deleted-off");
+          await machine.apply(tinySpec);
+          await machine.whole();
+          await lockstep().cluster.powerOff((await machine.primary()).node);
+          return machine;
+        },
+      ],
+      [
         "cannot be scheduled",
         async () => {
           const machine = tiny("deleted-nowhere");

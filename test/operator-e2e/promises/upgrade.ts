@@ -13,23 +13,26 @@ export function upgrades(lockstep: () => LockstepCluster, timeoutMs: number): vo
         await tagImage(lockstep(), "2");
         const first = `${imageRepository}:1`;
         const second = `${imageRepository}:2`;
-        await whileCounting(lockstep(), "upgrade, and then a lost primary", async (counted) => {
-          const { machine, primary, before, wholeAgain } = counted;
-          await lockstep().upgrade("2");
-          await machine.has("RestartRequired", "True", "NewVersion");
-          const after = await machine.status();
-          expect([after.epoch, after.primary]).toEqual([before.epoch, before.primary]);
-          await machine.kill(primary);
-          const whole = await wholeAgain();
-          expect(whole.running?.image).toBe(first);
-          expect(new Set(await imagesOf(lockstep(), machine))).toEqual(new Set([first]));
-        });
-        const fresh = new Machine(lockstep(), "upgraded");
-        await fresh.apply(tinySpec);
-        expect((await fresh.whole()).running?.image).toBe(second);
-        expect((await fresh.condition("RestartRequired"))?.reason).toBe("UpToDate");
-        await fresh.delete();
-        await lockstep().upgrade("1");
+        try {
+          await whileCounting(lockstep(), "upgrade, and then a lost primary", async (counted) => {
+            const { machine, primary, before, wholeAgain } = counted;
+            await lockstep().upgrade("2");
+            await machine.has("RestartRequired", "True", "NewVersion");
+            const after = await machine.status();
+            expect([after.epoch, after.primary]).toEqual([before.epoch, before.primary]);
+            await machine.kill(primary);
+            const whole = await wholeAgain();
+            expect(whole.running?.image).toBe(first);
+            expect(new Set(await imagesOf(lockstep(), machine))).toEqual(new Set([first]));
+          });
+          const fresh = new Machine(lockstep(), "upgraded");
+          await fresh.apply(tinySpec);
+          expect((await fresh.whole()).running?.image).toBe(second);
+          expect((await fresh.condition("RestartRequired"))?.reason).toBe("UpToDate");
+          await fresh.delete();
+        } finally {
+          await lockstep().upgrade("1");
+        }
         const counting = new Machine(lockstep(), "counting");
         await counting.has("RestartRequired", "False", "UpToDate");
       },
