@@ -92,7 +92,12 @@ function wasTakenAway(
 ): boolean {
   const said = vm.status?.epoch === epoch ? vm.status.phase : undefined;
   if (said === "Lost" || said === "Stopped") return said === "Lost";
-  return pods.some((p) => p.component === "runner" && p.life === running.life && p.deleting);
+  // A backup that was lost before is being deleted too: it is about who lived last, if that is known.
+  const last = vm.status?.epoch === epoch - 1 ? vm.status.primary?.pod : undefined;
+  const isLast = (name: string) => last === undefined || last === name;
+  return pods.some(
+    (p) => p.component === "runner" && p.life === running.life && p.deleting && isLast(p.name),
+  );
 }
 
 function begin(o: Observation, record: VmRecord): Life {

@@ -123,6 +123,13 @@ describe("both halves are lost", () => {
     expect(plan({ ...lost, pods: [] }).status.phase).toBe("Lost");
   });
 
+  test("a guest that switched itself off stays off beside a lost backup that is being deleted", () => {
+    const pods = [runner(1, { role: "primary" }), runner(2, { role: "backup", deleting: true })];
+    const alone = settled(seen({ pods, record: present(record(3, 1)) }));
+    const off = plan({ ...alone, record: present(record(4)) });
+    expect(off.status).toMatchObject({ phase: "Stopped", running: { life: 1 } });
+  });
+
   test("a guest that switched itself off stays off while the operator deletes its pods", () => {
     const o = seen({ pods: [runner(1, { role: "primary" })], record: present(record(3)) });
     const off = settled(o);
