@@ -1,6 +1,6 @@
 /**
- * The benchmarks: `npm run bench -- NAME [--json] [--quick] [--rounds R] [--n N]`. They are measured,
- * never tested: a busy computer makes them slower, not wrong.
+ * The benchmarks: `npm run bench -- NAME [--json] [--quick] [--rounds R] [--n N] [--machines M]`. They are
+ * measured, never tested: a busy computer makes them slower, not wrong.
  */
 import { parseArgs } from "node:util";
 import { cpu } from "./cpu.ts";
@@ -8,6 +8,7 @@ import { failover } from "./failover.ts";
 import { log } from "./log.ts";
 import { memory } from "./memory.ts";
 import { network } from "./network.ts";
+import { operatorScale } from "./operator-scale.ts";
 import type { BenchOptions } from "./options.ts";
 import { removeFiles } from "./pinned-pair.ts";
 import { killAll, usableCores } from "./processes.ts";
@@ -22,17 +23,19 @@ const benches: Record<string, (options: BenchOptions) => Promise<readonly Row[]>
   log,
   memory,
   network,
+  "operator-scale": operatorScale,
   sim,
   "test-cluster": testCluster,
   transfer,
 };
 
-const usage = `usage: npm run bench -- NAME [--json] [--quick] [--rounds R] [--n N]
+const usage = `usage: npm run bench -- NAME [--json] [--quick] [--rounds R] [--n N] [--machines M]
 NAME is one of ${Object.keys(benches).join(", ")}
   --json      print the result as one line of JSON, and nothing else on standard output
   --quick     at most two minutes; the figures are rough
   --rounds R  how often each thing is measured (all but failover)
   --n N       how many kills, and how many freezes (failover, network)
+  --machines M  how many machines (operator-scale)
 `;
 const interruptedCode = 130;
 
@@ -63,6 +66,7 @@ function parse() {
       quick: { type: "boolean", default: false },
       rounds: { type: "string" },
       n: { type: "string" },
+      machines: { type: "string" },
     },
   });
   const [name = "", ...others] = positionals;
@@ -75,6 +79,7 @@ function parse() {
     quick: values.quick,
     rounds: count("--rounds", values.rounds),
     n: count("--n", values.n),
+    machines: count("--machines", values.machines),
     say,
     cores: chooseCores(say),
   };

@@ -28,9 +28,14 @@ export function startPinned(core: number, args: readonly string[]): Child {
   return startProgram(core, process.execPath, ["--no-warnings", ...extra, ...args]);
 }
 
-/** Runs any program on one core; it is killed when this process ends in whatever way. */
-export function startProgram(core: number, program: string, args: readonly string[]): Child {
-  const command = ["--pdeathsig", "KILL", "taskset", "-c", String(core), program, ...args];
+/** Runs any program on one core, or some; it is killed when this process ends in whatever way. */
+export function startProgram(
+  core: number | readonly number[],
+  program: string,
+  args: readonly string[],
+): Child {
+  const cores = [core].flat().join(",");
+  const command = ["--pdeathsig", "KILL", "taskset", "-c", cores, program, ...args];
   const child = spawn("setpriv", command, { stdio: ["pipe", "pipe", "pipe"], detached: true });
   children.add(child);
   child.once("error", (error) => {
