@@ -52,9 +52,8 @@ export const operatorBugs: readonly OperatorBug[] = [
     edits: [
       {
         file: file("sight"),
-        find: "if (node === undefined || node.outOfService) return true;\n  return pod.bootId",
-        replace:
-          "if (node === undefined || node.outOfService || !node.ready) return true;\n  return pod.bootId",
+        find: "if (isTurnedAway(pod)) return node.ready;",
+        replace: "if (isTurnedAway(pod) || !node.ready) return true;",
       },
     ],
     caughtBy: ["single life", "nobody is ended"],
@@ -114,19 +113,6 @@ export const operatorBugs: readonly OperatorBug[] = [
     seedsMax: 200,
   },
   {
-    name: "tries are not spaced",
-    why: "a runner that ends again and again, or is refused, is tried ever more rarely",
-    edits: [
-      {
-        file: file("runners"),
-        find: "if (waitMs > 0) {",
-        replace: "if (waitMs < 0) {",
-      },
-    ],
-    caughtBy: ["few pods"],
-    seedsMax: 500,
-  },
-  {
     name: "a record that was lost is made anew",
     why: "a Lease that was deleted must not look like a new machine",
     edits: [
@@ -137,19 +123,6 @@ export const operatorBugs: readonly OperatorBug[] = [
       },
     ],
     caughtBy: ["one record"],
-    seedsMax: 500,
-  },
-  {
-    name: "a deleted machine goes before its processes",
-    why: "a machine of the same name never meets the processes of the one before",
-    edits: [
-      {
-        file: file("deletion"),
-        find: "if (isHeld && !o.pods.some((pod) => isInTheWay(pod, o)))",
-        replace: "if (isHeld && isInTheWay !== null)",
-      },
-    ],
-    caughtBy: ["deletion ends", "convergence", "few pods"],
     seedsMax: 500,
   },
   {

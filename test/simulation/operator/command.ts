@@ -114,7 +114,11 @@ async function allBugs(cores: number, json: boolean): Promise<number> {
   const waiting = [...operatorBugs];
   const work = async () => {
     for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
-      hunts.set(bug, await hunt(bug));
+      const done = await hunt(bug);
+      hunts.set(bug, done);
+      const checker = done.caught?.violation?.checker;
+      const how = checker === undefined ? "NOT caught" : `caught by "${checker}"`;
+      process.stderr.write(`${how} after ${done.seeds} seeds: ${bug.name}\n`);
     }
   };
   await Promise.all(Array.from({ length: cores }, work));

@@ -267,16 +267,14 @@ export class Operator {
     let record = this.#record(vm);
     let kept = this.#pods(uid, record);
     let nodes = this.#nodes(kept);
-    const heard = kept.map(({ value: { pod } }) => pod);
-    if (record.kind === "present" && needsNewestRecord(record.record, heard, nodes)) {
+    const reportOf = (podUid: string) => this.#reports.get(podUid)?.report ?? null;
+    const heard = kept.map(({ value: { pod } }) => ({ ...pod, report: reportOf(pod.uid) }));
+    if (record.kind === "present" && needsNewestRecord(vm, record.record, heard, nodes)) {
       record = this.#newestRecord(uid);
       kept = this.#pods(uid, record);
       nodes = this.#nodes(kept);
     }
-    const pods = kept.map(({ value: { pod } }) => ({
-      ...pod,
-      report: this.#reports.get(pod.uid)?.report ?? null,
-    }));
+    const pods = kept.map(({ value: { pod } }) => ({ ...pod, report: reportOf(pod.uid) }));
     const refusals = this.#memory.refusals(uid, nowMs);
     const { settings } = this.#world;
     return { nowMs, settings, vm, record, pods, nodes, objects, refusals };
