@@ -1,8 +1,8 @@
 /** The level of many nodes: kwok pretends them and their pods, the control plane is real. */
 import { describe, expect, test } from "@jest/globals";
 import { whyNoCluster } from "../cluster/why-no-cluster.ts";
-import { withCluster } from "./live-cluster.ts";
 import { deployment, shell } from "./objects.ts";
+import { withCluster } from "./with-cluster.ts";
 
 const timeoutMs = 240_000;
 const lost = "fake-node-0001";

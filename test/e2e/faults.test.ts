@@ -1,8 +1,9 @@
 /** Every way of breaking a node or the API server does what it says, and can be mended. */
 import { expect, test } from "@jest/globals";
 import { prepareImages } from "../cluster/images/prepare-images.ts";
-import { httpGet, type LiveCluster, withCluster } from "./live-cluster.ts";
+import { httpGet, type LiveCluster } from "./live-cluster.ts";
 import { pod, webServers } from "./objects.ts";
+import { withCluster } from "./with-cluster.ts";
 import { describeWithNodes, unlessSkipped } from "./with-nodes.ts";
 
 const timeoutMs = 300_000;

@@ -5,8 +5,9 @@ import { expect, test } from "@jest/globals";
 import { Prometheus } from "../cluster/addons/prometheus.ts";
 import { prometheusConfiguration } from "../cluster/addons/prometheus-configuration.ts";
 import { kubernetesVersion } from "../cluster/binaries/binary-table.ts";
-import { httpGet, withCluster } from "./live-cluster.ts";
+import { httpGet } from "./live-cluster.ts";
 import { claim, pod, podWithVolume, webServers } from "./objects.ts";
+import { withCluster } from "./with-cluster.ts";
 import { describeWithNodes, unlessSkipped } from "./with-nodes.ts";
 
 const timeoutMs = 240_000;

@@ -1,9 +1,8 @@
-/** A cluster of a test file's own, and the questions that the tests ask it. */
+/** A cluster, and the questions that tests and benchmarks ask it. */
 import { until } from "../../bench/waiting.ts";
 import type { Cluster } from "../cluster/cluster.ts";
-import { withClusterOf } from "../cluster/cluster-of-tests.ts";
 import type { Kubectl } from "../cluster/kubectl.ts";
-import type { Layout, Level } from "../cluster/layout.ts";
+import type { Layout } from "../cluster/layout.ts";
 
 /** Generous: a busy computer is slow, not wrong. */
 const patienceMs = 120_000;
@@ -73,22 +72,6 @@ export class LiveCluster {
     const answer = async () => ((await ask()) ? true : null);
     await until(what, answer, { everyMs: 200, timeoutMs: patienceMs });
   }
-}
-
-/** The cluster of this test file's own, for its tests. */
-export function withCluster(
-  purpose: string,
-  nodes: number,
-  level: Level = "nodes",
-): () => LiveCluster {
-  let live: LiveCluster | null = null;
-  withClusterOf({ purpose, level, nodes }, async (cluster) => {
-    live = new LiveCluster(cluster, await cluster.kubectl(), await cluster.layout());
-  });
-  return () => {
-    if (live === null) throw new Error("the cluster is not up");
-    return live;
-  };
 }
 
 /** What an HTTP server says; null: nothing, or not 200. */

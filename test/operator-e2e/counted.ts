@@ -5,6 +5,7 @@ import { CountingClient } from "./counting-client.ts";
 import { type LockstepCluster, say } from "./lockstep-cluster.ts";
 import { Machine, type Place } from "./machine.ts";
 import { counterSpec } from "./machine-specs.ts";
+import { spreadOut } from "./spread-out.ts";
 
 export interface CountedMachine {
   readonly machine: Machine;
@@ -73,21 +74,4 @@ export async function whileCounting(
   } finally {
     client.close();
   }
-}
-
-/** A gateway that shares a node with a runner is made anew: where there are three nodes, it avoids both. */
-export async function spreadOut(lockstep: LockstepCluster, machine: Machine): Promise<void> {
-  await lockstep.until("gateway, primary and backup on three nodes", async () => {
-    const { primary, backup, gateway } = await machine.status();
-    const nodes = [primary?.node, backup?.node, gateway?.node];
-    if (nodes.includes(undefined)) return false;
-    if (new Set(nodes).size === 3) return true;
-    if (gateway !== undefined) await machine.deletePod(gateway.pod).catch(() => {});
-    await lockstep.until("another gateway", async () => {
-      const now = (await machine.status()).gateway;
-      return now !== undefined && now.pod !== gateway?.pod && now.node !== undefined;
-    });
-    return false;
-  });
-  await machine.whole();
 }

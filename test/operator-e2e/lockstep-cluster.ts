@@ -1,16 +1,13 @@
 /**
  * A cluster with Lockstep installed as a user installs it: the image that this checkout builds, the Helm
- * chart, two operators. One serves all promises. LOCKSTEP_E2E_CLUSTER names a cluster that is up already
- * and is left as it is: while a test is being written, nobody waits for a new one.
+ * chart, two operators.
  */
 import path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll } from "@jest/globals";
 import { until } from "../../bench/waiting.ts";
 import { ApiClient, administrator } from "../api/api-client.ts";
-import { Cluster } from "../cluster/cluster.ts";
-import { uniqueName } from "../cluster/cluster-of-tests.ts";
+import type { Cluster } from "../cluster/cluster.ts";
 import { apiReady, startProgram, stopProgram } from "../cluster/control-plane.ts";
 import type { Helm } from "../cluster/helm.ts";
 import { prepareImages } from "../cluster/images/prepare-images.ts";
@@ -28,8 +25,6 @@ const operatorLabel = "app.kubernetes.io/component=operator";
 
 /** Generous: a busy computer is slow, not wrong. */
 export const patienceMs = 120_000;
-const installTimeoutMs = 1_500_000;
-const downTimeoutMs = 180_000;
 
 export class LockstepCluster {
   readonly live: LiveCluster;
@@ -146,32 +141,6 @@ export class LockstepCluster {
       await this.live.becomesReady(name);
     }
   }
-}
-
-/** Lockstep on a cluster of three nodes, for the tests of this file. */
-export function withLockstep(): () => LockstepCluster {
-  const known = process.env["LOCKSTEP_E2E_CLUSTER"];
-  const stop = new AbortController();
-  let starting: Promise<Cluster> | null = null;
-  let lockstep: LockstepCluster | null = null;
-  beforeAll(async () => {
-    const name = uniqueName("operator");
-    starting =
-      known === undefined
-        ? Cluster.up({ name, level: "nodes", nodes: 3, signal: stop.signal })
-        : Cluster.open(known);
-    lockstep = await LockstepCluster.on(await starting);
-    if (known === undefined) await lockstep.install();
-  }, installTimeoutMs);
-  afterAll(async () => {
-    stop.abort();
-    const cluster = await Promise.resolve(starting).catch(() => null);
-    if (known === undefined) await cluster?.down();
-  }, downTimeoutMs);
-  return () => {
-    if (lockstep === null) throw new Error("the cluster is not up");
-    return lockstep;
-  };
 }
 
 /** A line for whoever watches: Jest shows what tests print only later. */

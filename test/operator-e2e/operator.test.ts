@@ -4,7 +4,6 @@
  */
 import { afterEach } from "@jest/globals";
 import { describeWithNodes, unlessSkipped } from "../e2e/with-nodes.ts";
-import { withLockstep } from "./lockstep-cluster.ts";
 import { badInput } from "./promises/bad-input.ts";
 import { controlPlane } from "./promises/control-plane.ts";
 import { cutOff } from "./promises/cut-off.ts";
@@ -17,6 +16,7 @@ import { many } from "./promises/many.ts";
 import { policies } from "./promises/policies.ts";
 import { power } from "./promises/power.ts";
 import { upgrades } from "./promises/upgrade.ts";
+import { withLockstep } from "./with-lockstep.ts";
 
 const timeoutMs = 420_000;
 

@@ -1,10 +1,11 @@
 /** A whole node is gone at once, with whatever of the machine was on it. */
 import { describe, expect, test } from "@jest/globals";
-import { countingMachine, spreadOut, whileCounting } from "../counted.ts";
+import { countingMachine, whileCounting } from "../counted.ts";
 import { CountingClient } from "../counting-client.ts";
 import { type LockstepCluster, say } from "../lockstep-cluster.ts";
 import { Machine } from "../machine.ts";
 import { tinySpec } from "../machine-specs.ts";
+import { spreadOut } from "../spread-out.ts";
 
 /** Issue of new connections after the gateway was lost; asserted generously, and printed. */
 const promisedMs = 10_000;
