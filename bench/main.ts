@@ -3,6 +3,7 @@
  * measured, never tested: a busy computer makes them slower, not wrong.
  */
 import { parseArgs } from "node:util";
+import { cluster } from "./cluster.ts";
 import { cpu } from "./cpu.ts";
 import { failover } from "./failover.ts";
 import { log } from "./log.ts";
@@ -18,6 +19,7 @@ import { testCluster } from "./test-cluster.ts";
 import { transfer } from "./transfer.ts";
 
 const benches: Record<string, (options: BenchOptions) => Promise<readonly Row[]>> = {
+  cluster,
   cpu,
   failover,
   log,

@@ -1,13 +1,12 @@
 /**
  * `operator-scale`: the operator with a thousand machines. A real control plane, nodes and pods that kwok
  * pretends, and runners that this process plays: they change their Leases and say how they are as real
- * ones do. All machines are made at once; then the primaries of some are killed; then nothing happens.
+ * ones do. The machines are made, some at a time; then the primaries of some are killed, all at once; then
+ * nothing happens.
  */
-import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { KubernetesApi } from "../src/operator/kube/kubernetes-api.ts";
 import { collectionPath } from "../src/operator/kube/resources.ts";
-import { Cluster } from "../test/cluster/cluster.ts";
+import type { Cluster } from "../test/cluster/cluster.ts";
 import { MeasuredOperator } from "./operator-scale/measured-operator.ts";
 import { PlayedRunners } from "./operator-scale/played-runners.ts";
 import { makePodsLocal, nodesMax } from "./operator-scale/pod-network.ts";
@@ -21,12 +20,10 @@ import {
   sumOf,
 } from "./operator-scale/prometheus-text.ts";
 import type { BenchOptions } from "./options.ts";
+import { withOwnCluster } from "./own-cluster.ts";
 import { type Row, rounded, row } from "./report.ts";
 import { pause, until } from "./waiting.ts";
 
-const command = fileURLToPath(new URL("../test/cluster/main.ts", import.meta.url));
-/** The name is of this process: another one on the machine may measure, too. */
-const clusterName = `bench-${process.pid}`;
 const usualMachines = 1_000;
 const quickMachines = 100;
 const machinesPerNamespace = 100;
@@ -38,10 +35,10 @@ const killedShare = 0.05;
 const calmMs = 30_000;
 const idleMs = 60_000;
 const sampleMs = 500;
+/** Machines that are made at the same time: what keeps API server and operator apart on one computer. */
 const makersCount = 8;
 /** Generous: a busy computer is slow, not wrong. */
-const msPerMachine = 3_000;
-const patienceMsMin = 300_000;
+const patienceMs = 300_000;
 
 /** As examples/counter.yaml. */
 const spec = {
@@ -73,26 +70,15 @@ export async function operatorScale(options: BenchOptions): Promise<readonly Row
       `${machines} machines are too many; give at most ${nodesMax * machinesPerNode}`,
     );
   }
-  const minutes = Math.ceil(3 + machines / 150);
+  const minutes = Math.ceil(4 + machines / 120);
   options.say(`${machines} machines on ${nodes} simulated nodes: about ${minutes} min`);
   const givePodsBack = makePodsLocal();
-  process.once("exit", endCluster);
-  const cluster = await Cluster.up({
-    ...{ name: clusterName, level: "fake-nodes", nodes, profile: "default" },
-    say: options.say,
-  });
-  try {
-    return rows(machines, await measure(cluster, machines, options));
-  } finally {
-    await cluster.down();
-    process.off("exit", endCluster);
+  const level = { level: "fake-nodes", nodes, profile: "default" } as const;
+  return await withOwnCluster({ ...level, say: options.say }, async (cluster) => {
+    const measured = await measure(cluster, machines, options);
     givePodsBack();
-  }
-}
-
-/** Of a benchmark that was interrupted. */
-function endCluster(): void {
-  spawnSync(process.execPath, ["--no-warnings", command, "down", "--name", clusterName]);
+    return rows(machines, measured);
+  });
 }
 
 async function measure(
@@ -113,12 +99,11 @@ async function measure(
     until(
       `${machines} machines to be fault tolerant`,
       () => (runners.cluster.faultTolerantCount === machines ? true : null),
-      { everyMs: 200, timeoutMs: Math.max(patienceMsMin, machines * msPerMachine) },
+      { everyMs: 200, timeoutMs: patienceMs },
     );
   try {
     const begin = performance.now();
-    await makeMachines(api, machines);
-    say(`${machines} machines made after ${secondsSince(begin)} s`);
+    await makeMachines(api, runners, machines, say);
     await allFaultTolerant();
     const readyS = secondsSince(begin);
     const start = await reconciled();
@@ -206,18 +191,27 @@ function keys(machines: number): readonly string[] {
   });
 }
 
-async function makeMachines(api: KubernetesApi, machines: number): Promise<void> {
+/** Resolves when the last one is fault tolerant; so many are in the making at any time. */
+async function makeMachines(
+  api: KubernetesApi,
+  { cluster }: PlayedRunners,
+  machines: number,
+  say: BenchOptions["say"],
+): Promise<void> {
   const all = keys(machines).map((key) => key.split("/"));
   for (const name of new Set(all.map(([namespace]) => namespace))) {
     const body = { apiVersion: "v1", kind: "Namespace", metadata: { name } };
     await api.send({ method: "POST", path: "/api/v1/namespaces", body });
   }
-  const rest = all.values();
+  const rest = all.entries();
   const makers = Array.from({ length: makersCount }, async () => {
-    for (const [namespace = "", name = ""] of rest) {
+    for (const [i, [namespace = "", name = ""]] of rest) {
       const kind = "FTVirtualMachine";
       const body = { apiVersion: "lockstep.dev/v1alpha1", kind, metadata: { name }, spec };
       await api.send({ method: "POST", path: collectionPath(kind, namespace), body });
+      const made = () => (cluster.isFaultTolerant(`${namespace}/${name}`) ? true : null);
+      await until(`${name} to be fault tolerant`, made, { timeoutMs: patienceMs });
+      if (i % machinesPerNamespace === 0) say(`${i + 1} of ${machines} machines`);
     }
   });
   await Promise.all(makers);

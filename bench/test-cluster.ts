@@ -3,7 +3,6 @@
  * and how much memory it needs when it has nothing to do. `build-cold` builds all its programs and
  * images from nothing, downloads included, in a directory of its own; `--quick` leaves it out.
  */
-import { spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
@@ -11,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { Cluster } from "../test/cluster/cluster.ts";
 import { run } from "../test/cluster/run-program.ts";
 import type { BenchOptions } from "./options.ts";
+import { ownClusterName, untilEnd } from "./own-cluster.ts";
 import { type Row, row } from "./report.ts";
 import { pause } from "./waiting.ts";
 
@@ -29,14 +29,14 @@ interface Measured {
 
 export async function testCluster(options: BenchOptions): Promise<readonly Row[]> {
   const rounds = options.rounds ?? (options.quick ? 1 : defaultRounds);
-  process.once("exit", endCluster);
   const measured: Measured = { apiReady: [], nodesReady: [], down: [], memory: [] };
-  for (let round = 1; round <= rounds; round++) {
-    measured.apiReady.push(await apiReady());
-    await nodes(measured);
-    options.say(`round ${round} of ${rounds}: ${describe(measured)}`);
-  }
-  process.off("exit", endCluster);
+  await untilEnd(async () => {
+    for (let round = 1; round <= rounds; round++) {
+      measured.apiReady.push(await apiReady());
+      await nodes(measured);
+      options.say(`round ${round} of ${rounds}: ${describe(measured)}`);
+    }
+  });
   const builds = options.quick ? [] : [await coldBuild(options)];
   const seconds = { unit: "s", better: "lower" } as const;
   return [
@@ -48,22 +48,16 @@ export async function testCluster(options: BenchOptions): Promise<readonly Row[]
   ];
 }
 
-/** The name is of this process: another one on the machine may measure, too. */
-const name = `bench-${process.pid}`;
-
-/** Of a benchmark that was interrupted. */
-function endCluster(): void {
-  spawnSync(process.execPath, ["--no-warnings", command, "down", "--name", name]);
-}
-
 async function apiReady(): Promise<number> {
-  const [cluster, seconds] = await timed(() => Cluster.up({ name, level: "api" }));
+  const [cluster, seconds] = await timed(() => Cluster.up({ name: ownClusterName, level: "api" }));
   await cluster.down();
   return seconds;
 }
 
 async function nodes(measured: Measured): Promise<void> {
-  const [cluster, seconds] = await timed(() => Cluster.up({ name, level: "nodes", nodes: 3 }));
+  const [cluster, seconds] = await timed(() =>
+    Cluster.up({ name: ownClusterName, level: "nodes", nodes: 3 }),
+  );
   measured.nodesReady.push(seconds);
   await pause(calmMs);
   measured.memory.push((await cluster.status()).memoryBytes / 2 ** 20);

@@ -13,8 +13,9 @@ import {
   podEntry,
 } from "../../src/operator/kube/observed.ts";
 import { ResourceWatch } from "../../src/operator/kube/resource-watch.ts";
-import { collectionPath, managedBy, pluralOf } from "../../src/operator/kube/resources.ts";
+import { collectionPath, pluralOf } from "../../src/operator/kube/resources.ts";
 import { WatchMetrics } from "../../src/operator/metrics/watch-metrics.ts";
+import { managedBy } from "../../src/operator/specs/object-metadata.ts";
 import { createLogger } from "../../src/platform/logging.ts";
 import type { Lease } from "../../src/storage-arbiter/record/kube-lease.ts";
 
@@ -53,6 +54,11 @@ export class SimulatedCluster {
   /** Machines of which both halves work. */
   get faultTolerantCount(): number {
     return [...this.machines.all()].filter(({ value }) => isFaultTolerant(value)).length;
+  }
+
+  isFaultTolerant(vm: string): boolean {
+    const machine = this.machines.get(vm)?.value;
+    return machine !== undefined && isFaultTolerant(machine);
   }
 
   #watch<Raw extends RawObject, Value>(
