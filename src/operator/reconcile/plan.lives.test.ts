@@ -180,6 +180,14 @@ describe("both halves are lost", () => {
     expect(actionsOf(o).filter((a) => /runner/.test(a))).toEqual([]);
   });
 
+  test("halves that began a moment ago are given time, after which the machine is looked at again", () => {
+    const where = nodes(node("node-1", { ready: false }), node("node-2", { ready: false }));
+    const fresh = { ready: false, startedMs: nowMs - 10_000 };
+    const o = seen({ pods: seen().pods.map((pod) => ({ ...pod, ...fresh })), nodes: where });
+    expect(plan(o).status.phase).toBe("Starting");
+    expect(plan(o).againInMs).toBeLessThanOrEqual(30_000);
+  });
+
   test("a guest that traps at the same step in both halves is not booted again and again", () => {
     const ends = [lostAt("web-runner-1", "Trapped"), lostAt("web-runner-2", "Trapped")];
     const o = seen({ pods: bothDead }, { recentEnds: ends });

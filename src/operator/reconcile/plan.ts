@@ -26,6 +26,9 @@ import type { Situation } from "./situation.ts";
 import { statusOf } from "./status.ts";
 import { brokenStatus, preparingStatus } from "./without-record.ts";
 
+/** That halves which the record names take too long to answer is told by nothing but the clock. */
+const startingAgainMs = 5_000;
+
 export function plan(o: Observation): Plan {
   const draft = new Draft();
   const status = decide(o, draft);
@@ -85,7 +88,9 @@ function decideRunning(
     o.vm.metadata.generation,
     o.nowMs,
   );
-  return statusOf(o, { record, sight, life, objects, ends, isActing });
+  const status = statusOf(o, { record, sight, life, objects, ends, isActing });
+  if (status.phase === "Starting") draft.again(startingAgainMs);
+  return status;
 }
 
 function planPods(o: Observation, sight: PairSight, life: Life, draft: Draft): void {
