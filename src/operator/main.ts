@@ -16,12 +16,12 @@ import { messageOf } from "./kube/kubernetes-api-error.ts";
 import { type ElectionTimes, electionTimes } from "./kube/leader-election.ts";
 import { Leadership } from "./kube/leadership.ts";
 import { ObjectReader } from "./kube/object-reader.ts";
-import { orderPowerOff } from "./kube/orders.ts";
+import { orderPowerOff, orderRedial } from "./kube/orders.ts";
 import { Performer } from "./kube/perform.ts";
 import { type RateLimit, RateLimiter } from "./kube/rate-limiter.ts";
 import { Reconciler } from "./kube/reconciler.ts";
 import { ReportPoller } from "./kube/report-poller.ts";
-import { askRunner } from "./kube/runner-report.ts";
+import { askGateway, askRunner } from "./kube/runner-report.ts";
 import { VmMemory } from "./kube/vm-memory.ts";
 import { Workers } from "./kube/workers.ts";
 import { OperatorMetrics } from "./metrics/operator-metrics.ts";
@@ -116,17 +116,20 @@ class Operator {
     });
     this.#view = view;
     this.#poller = new ReportPoller({
-      ...{ pods: view.pods, ask: askRunner, random },
+      ...{ pods: view.pods, askRunner, askGateway, random },
       onVm: (vm) => this.#workers.add(vm),
       onRead: (answered) => metrics.onStatusRead(answered),
     });
     const reader = new ObjectReader(gated, view);
     const memory = new VmMemory();
-    const performer = new Performer({ api: gated, view, reader, memory, metrics, orderPowerOff });
+    const performer = new Performer({
+      ...{ api: gated, view, reader, memory, metrics, orderPowerOff, orderRedial },
+    });
     this.#events = new EventRecorder({ api: gated, metrics, log, self });
     const reconciler = new Reconciler({
       ...{ api: gated, view, reader, memory, performer, metrics, log, events: this.#events },
       reportOf: (uid) => this.#poller.reportOf(uid),
+      attachmentOf: (uid) => this.#poller.attachmentOf(uid),
       settings: options.settings,
       storm: new RateLimiter(stormLimit),
       plan: options.plan ?? plan,

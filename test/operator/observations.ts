@@ -208,6 +208,7 @@ export function running(life = 1, fromEpoch = 0): NonNullable<FTVirtualMachineSt
   return {
     life,
     fromEpoch,
+    arguments: 1,
     image: settings.image,
     memory: "128Mi",
     boot: { guest: "default" },
@@ -271,6 +272,8 @@ export function inShort(action: Action): string {
       return `label ${action.name}`;
     case "powerOff":
       return `power off ${action.pod}`;
+    case "redial":
+      return `redial ${action.pod}`;
     case "createKey":
     case "addFinalizer":
     case "removeFinalizer":

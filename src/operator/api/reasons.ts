@@ -18,6 +18,8 @@ export const reasons = {
     "The record names runners that nobody hears of, and nothing proves that they are gone. They may live on a node that is cut off. If the node is off, say so with the taint node.kubernetes.io/out-of-service.",
   RecordLost:
     "The Lease with the record is missing or was changed by somebody else. Nothing of this machine can be started safely again; make another FTVirtualMachine.",
+  KeyLost:
+    "The Secret with the pair's key was deleted or made anew while the machine is on. The halves that live go on with the key that they have; new ones could not join them, so none is made. Stop and start the machine: it gets a new key.",
   NameTaken: "An object that this machine needs exists already and belongs to somebody else.",
   Deleting: "The FTVirtualMachine was deleted; the machine is switched off and its objects go.",
   // FaultTolerant
@@ -35,7 +37,7 @@ export const reasons = {
   NotRunning: "The machine is off.",
   // Diverged
   DivergedRepeatedly:
-    "Three backups in ten minutes did not have the primary's state. None is tried until the spec or the operator's version changes.",
+    "Three backups in ten minutes did not have the primary's state. None is tried until the spec changes or the machine is started anew.",
   NoDivergence: "No backup differed from the primary lately.",
   // NetworkReady
   GatewayReady: "The gateway serves.",

@@ -134,6 +134,10 @@ export interface FTVirtualMachineStatus {
   readonly divergences?: number;
   /** Where clients reach the guest. */
   readonly address?: string;
+  /** The Secret with the pair's key: while the machine is on there cannot be another one. */
+  readonly key?: { readonly uid: string };
+  /** Address of the Service for runners, which they were given when they were made. */
+  readonly gatewayAddress?: string;
   /** That the record was made; it never is again for this machine. */
   readonly record?: RecordMark;
   /** What the running guest was started with; absent: it is off. */
@@ -189,6 +193,12 @@ export interface RunningSpec {
   readonly life: number;
   /** Of the runners; the operator may have a newer one. */
   readonly image: string;
+  /**
+   * Version of the arguments that runners and gateways of this life are given, which is one that their
+   * image knows; absent: 1.
+   * @asType integer
+   */
+  readonly arguments?: number;
   /** As in the spec then. */
   readonly memory: string;
   /** As in the spec then. */
@@ -208,6 +218,8 @@ export interface RunningSpec {
    * @asType integer
    */
   readonly lagTargetMilliseconds: number;
+  /** off: its primary was told to switch it off, as powerState said. */
+  readonly ordered?: "off";
   /**
    * The record's epoch at which this boot was permitted; 0 for the first.
    * @asType integer

@@ -8,6 +8,7 @@ import type { Lease } from "../../storage-arbiter/record/kube-lease.ts";
 import type { FTVirtualMachine } from "../api/v1alpha1.ts";
 import type { WatchMetrics } from "../metrics/watch-metrics.ts";
 import type { ObjectKind, ObservedNode } from "../reconcile/observation.ts";
+import { managedBy } from "../specs/object-metadata.ts";
 import type { KubernetesApi, RawObject } from "./kubernetes-api.ts";
 import { type Entry, ObjectCache } from "./object-cache.ts";
 import {
@@ -21,7 +22,7 @@ import {
   serviceEntry,
 } from "./observed.ts";
 import { ResourceWatch } from "./resource-watch.ts";
-import { collectionPath, managedBy, pluralOf, type ResourceKind } from "./resources.ts";
+import { collectionPath, pluralOf, type ResourceKind } from "./resources.ts";
 
 /** Kinds that the operator keeps as they should be. */
 export const keptKinds = [

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Logger } from "../../platform/logging.ts";
+import { microTime } from "../../platform/micro-time.ts";
 import { apiVersion, type FTVirtualMachine, kind } from "../api/v1alpha1.ts";
 import type { OperatorMetrics } from "../metrics/operator-metrics.ts";
 import type { PlannedEvent } from "../reconcile/actions.ts";
@@ -11,7 +12,6 @@ import type { KubernetesApi } from "./kubernetes-api.ts";
 import { apiErrorCode } from "./kubernetes-api-error.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { eventsPath } from "./resources.ts";
-import { microTime } from "./timestamps.ts";
 
 export interface RecorderOptions {
   readonly api: KubernetesApi;

@@ -3,6 +3,7 @@ import type { RunnerStatus } from "../../shared/protocol/status.ts";
 import { objectNames } from "../api/names.ts";
 import type { FTVirtualMachine } from "../api/v1alpha1.ts";
 import {
+  type Attachment,
   type Observation,
   type ObservedObject,
   type OperatorSettings,
@@ -21,12 +22,13 @@ export interface GatherSources {
   readonly memory: VmMemory;
   /** What the runner in the pod with this uid said last. */
   readonly reportOf: (podUid: string) => RunnerStatus | null;
+  readonly attachmentOf: (podUid: string) => Attachment;
   readonly settings: OperatorSettings;
 }
 
 /** @throws KubernetesApiError where something can neither be seen nor be ruled out */
 export async function gather(vm: FTVirtualMachine, sources: GatherSources): Promise<Observation> {
-  const { view, reader, memory, reportOf, settings } = sources;
+  const { view, reader, memory, reportOf, attachmentOf, settings } = sources;
   const { uid, namespace, name } = vm.metadata;
   const nowMs = Date.now();
   const objects = new Map<string, ObservedObject>(memory.foreign(uid, nowMs));
@@ -42,13 +44,15 @@ export async function gather(vm: FTVirtualMachine, sources: GatherSources): Prom
   let record = await reader.record(vm);
   let kept = await reader.pods(vm, record);
   let nodes = await reader.nodes(kept);
-  const heard = kept.map(({ value: { pod } }) => pod);
-  if (record.kind === "present" && needsNewestRecord(record.record, heard, nodes)) {
+  const heard = kept.map(({ value: { pod } }) => ({ ...pod, report: reportOf(pod.uid) }));
+  if (record.kind === "present" && needsNewestRecord(vm, record.record, heard, nodes)) {
     record = await reader.newestRecord(vm);
     kept = await reader.pods(vm, record);
     nodes = await reader.nodes(kept);
   }
-  const pods = kept.map(({ value: { pod } }) => ({ ...pod, report: reportOf(pod.uid) }));
+  const pods = kept.map(({ value: { pod } }) => {
+    return { ...pod, report: reportOf(pod.uid), ...attachmentOf(pod.uid) };
+  });
   const refusals = memory.refusals(uid, nowMs);
   return { nowMs, settings, vm, record, pods, nodes, objects, refusals };
 }

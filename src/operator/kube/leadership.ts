@@ -1,6 +1,7 @@
 /** The Lease of the operator itself: asked for, renewed, given back. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../../platform/logging.ts";
+import { microTime } from "../../platform/micro-time.ts";
 import type { KubernetesApi, RawObject } from "./kubernetes-api.ts";
 import { apiErrorCode } from "./kubernetes-api-error.ts";
 import {
@@ -14,7 +15,6 @@ import {
   startElection,
 } from "./leader-election.ts";
 import { collectionPath, objectPath } from "./resources.ts";
-import { microTime } from "./timestamps.ts";
 
 interface RawLease extends RawObject {
   readonly spec?: {

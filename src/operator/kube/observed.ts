@@ -36,6 +36,7 @@ interface RawCondition {
 }
 
 interface RawContainer {
+  readonly name?: string;
   readonly state?: {
     readonly waiting?: { readonly reason?: string; readonly message?: string };
     readonly running?: { readonly startedAt?: string };
@@ -93,7 +94,8 @@ export function podEntry(raw: RawPod): Entry<KeptPod> | null {
   const component = metadata.labels?.[labels.component];
   if (component !== "runner" && component !== "gateway") return null;
   const role = metadata.labels?.[labels.role];
-  const container = status?.containerStatuses?.[0]?.state;
+  // Others may have been put beside ours, and the kubelet sorts them by name.
+  const container = status?.containerStatuses?.find(({ name }) => name === component)?.state;
   const terminated = container?.terminated;
   const startedAt = container?.running?.startedAt ?? terminated?.startedAt;
   const pod: KeptPod["pod"] = {
@@ -166,7 +168,7 @@ export function nodeEntry(raw: RawNode): Entry<ObservedNode> | null {
     ready: isTrue(status?.conditions, "Ready"),
     schedulable: spec?.unschedulable !== true,
     labels: metadata.labels ?? {},
-    bootId: status?.nodeInfo?.bootID ?? "",
+    bootId: status?.nodeInfo?.bootID || null,
     outOfService: spec?.taints?.some(({ key }) => key === outOfServiceTaint) ?? false,
   };
   return { ...identity(raw), vm: null, value };

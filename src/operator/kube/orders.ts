@@ -23,15 +23,23 @@ export type OrderAnswer =
 
 /** An answer is a sentence. */
 const answerBytesMax = 16 * 1024;
-const order = { method: "POST", path: "/poweroff" } as const;
 
 /** Asks a runner to switch the VM off through the log. Never rejects. */
-export async function orderPowerOff(options: OrderOptions): Promise<OrderAnswer> {
+export function orderPowerOff(options: OrderOptions): Promise<OrderAnswer> {
+  return give("/poweroff", options);
+}
+
+/** Asks a runner to hang up its connection to the gateway and to dial again. Never rejects. */
+export function orderRedial(options: OrderOptions): Promise<OrderAnswer> {
+  return give("/redial", options);
+}
+
+async function give(path: string, options: OrderOptions): Promise<OrderAnswer> {
   const { host, port, vm, timeoutMs } = options;
   const runner = `the runner at ${host}:${port}`;
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const { status, text } = await post(options, signal);
+    const { status, text } = await post(path, options, signal);
     if (status === 202) return { kind: "accepted" };
     const said = sentenceOf(text);
     if (status === 409) return { kind: "refused", message: said };
@@ -50,13 +58,14 @@ export async function orderPowerOff(options: OrderOptions): Promise<OrderAnswer>
 }
 
 function post(
+  path: string,
   { host, port, vm, key }: OrderOptions,
   signal: AbortSignal,
 ): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
     const request = https.request(
       // A connection of its own: the next order may be days away.
-      { ...pskClientOptions(vm, key), host, port, signal, agent: false, ...order },
+      { ...pskClientOptions(vm, key), host, port, path, signal, method: "POST", agent: false },
       (response) => {
         let text = "";
         response.setEncoding("utf8");

@@ -4,20 +4,21 @@
  * not touched.
  */
 import { randomBytes } from "node:crypto";
+import { microTime } from "../../platform/micro-time.ts";
 import { pskBytes } from "../../platform/psk.ts";
 import { type Lease, leaseWith } from "../../storage-arbiter/record/kube-lease.ts";
 import {
   fieldManager,
-  labels,
   machineFinalizer,
   objectNames,
   ports,
   runnerFinalizer,
 } from "../api/names.ts";
-import { apiVersion, type FTVirtualMachine, kind as machineKind } from "../api/v1alpha1.ts";
+import type { FTVirtualMachine } from "../api/v1alpha1.ts";
 import type { OperatorMetrics, WriteVerb } from "../metrics/operator-metrics.ts";
 import type { Action, KubernetesObject } from "../reconcile/actions.ts";
 import type { ObjectKind } from "../reconcile/observation.ts";
+import { metadataOf } from "../specs/object-metadata.ts";
 import type { ClusterView } from "./cluster-view.ts";
 import type { ApiRequest, KubernetesApi, RawObject } from "./kubernetes-api.ts";
 import { apiErrorCode, KubernetesApiError } from "./kubernetes-api-error.ts";
@@ -37,8 +38,7 @@ import {
   serviceEntry,
 } from "./observed.ts";
 import type { OrderAnswer, OrderOptions } from "./orders.ts";
-import { collectionPath, managedBy, objectPath, type ResourceKind } from "./resources.ts";
-import { microTime } from "./timestamps.ts";
+import { collectionPath, objectPath, type ResourceKind } from "./resources.ts";
 import type { VmMemory } from "./vm-memory.ts";
 
 export interface PerformerOptions {
@@ -47,8 +47,12 @@ export interface PerformerOptions {
   readonly reader: ObjectReader;
   readonly memory: VmMemory;
   readonly metrics: OperatorMetrics;
-  readonly orderPowerOff: (options: OrderOptions) => Promise<OrderAnswer>;
+  readonly orderPowerOff: GiveOrder;
+  readonly orderRedial: GiveOrder;
 }
+
+type DeletedKind = Extract<Action, { kind: "delete" }>["objectKind"];
+type GiveOrder = (options: OrderOptions) => Promise<OrderAnswer>;
 
 const json = {
   apply: "application/apply-patch+yaml",
@@ -93,6 +97,10 @@ export class Performer {
         return await this.#labelPod(vm, action);
       case "powerOff":
         return await this.#powerOff(vm, action.ip);
+      case "redial":
+        // Whatever came of it, the next look shows whether the runner is attached now.
+        await this.#order(vm, action.ip, this.#options.orderRedial);
+        return;
     }
   }
 
@@ -126,11 +134,11 @@ export class Performer {
   }
 
   async #createRecord(vm: FTVirtualMachine): Promise<void> {
-    const { namespace, name, uid } = vm.metadata;
+    const { name, uid } = vm.metadata;
     const record = { vm: uid, epoch: 0, primary: null, backup: null, takeovers: 0 };
     const empty: Lease = {
       ...{ apiVersion: "coordination.k8s.io/v1", kind: "Lease" },
-      metadata: { name: objectNames(name).record, namespace },
+      metadata: metadataOf(vm, objectNames(name).record),
     };
     const lease = leaseWith(empty, record, () => null, microTime(new Date()));
     const written = await this.#create<RawObject>(vm, "Lease", lease);
@@ -171,7 +179,7 @@ export class Performer {
     const request = {
       ...({ method: "POST", query: { fieldManager } } as const),
       path: collectionPath(kind, vm.metadata.namespace),
-      body: stamped(vm, object),
+      body: object,
     };
     try {
       return await this.#write<Raw>(kind, "create", request);
@@ -185,7 +193,9 @@ export class Performer {
     const { namespace } = vm.metadata;
     const { name } = object.metadata;
     const existing = await this.#ownObject(vm, kind, name);
-    const body = stamped(vm, object, existing?.uid);
+    // With its uid, so that one that was made anew meanwhile is not overwritten.
+    const uid = existing === null ? {} : { uid: existing.uid };
+    const body = { ...object, metadata: { ...object.metadata, ...uid } };
     const request = {
       ...({ method: "PATCH", contentType: json.apply, body } as const),
       path: objectPath(kind, namespace, name),
@@ -197,12 +207,12 @@ export class Performer {
       this.#options.view.objects[kind].assume(entry.key, entry);
   }
 
-  async #delete(vm: FTVirtualMachine, kind: ObjectKind, name: string): Promise<void> {
+  async #delete(vm: FTVirtualMachine, kind: DeletedKind, name: string): Promise<void> {
     const { namespace } = vm.metadata;
     const existing = await this.#ownObject(vm, kind, name);
     if (existing === null) return;
     await this.#deleteByUid(kind, namespace, name, { preconditions: { uid: existing.uid } });
-    if (kind !== "Secret") this.#options.view.objects[kind].assume(existing.key, undefined);
+    this.#options.view.objects[kind].assume(existing.key, undefined);
   }
 
   /** Null: there is none. @throws KubernetesApiError `refused` if it belongs to somebody else */
@@ -257,15 +267,19 @@ export class Performer {
   }
 
   async #powerOff(vm: FTVirtualMachine, host: string): Promise<void> {
-    const { metrics, orderPowerOff } = this.#options;
+    const answer = await this.#order(vm, host, this.#options.orderPowerOff);
+    if (answer.kind === "no answer") throw new KubernetesApiError("unavailable", 0, answer.message);
+    // Who refuses is not the primary any more, or not yet: the next look shows who is.
+  }
+
+  async #order(vm: FTVirtualMachine, host: string, give: GiveOrder): Promise<OrderAnswer> {
     const { uid } = vm.metadata;
     const key = this.#keys.get(uid) ?? (await this.#readKey(vm));
     this.#keys.set(uid, key);
     const timeoutMs = orderTimeoutMs;
-    const answer = await orderPowerOff({ host, port: ports.control, vm: uid, key, timeoutMs });
-    metrics.onOrder(answer.kind);
-    if (answer.kind === "no answer") throw new KubernetesApiError("unavailable", 0, answer.message);
-    // Who refuses is not the primary any more, or not yet: the next look shows who is.
+    const answer = await give({ host, port: ports.control, vm: uid, key, timeoutMs });
+    this.#options.metrics.onOrder(answer.kind);
+    return answer;
   }
 
   async #readKey(vm: FTVirtualMachine): Promise<Uint8Array> {
@@ -313,26 +327,4 @@ function isAboutUid(error: unknown): boolean {
 function taken(kind: ResourceKind, namespace: string, name: string): KubernetesApiError {
   const message = `${kind} ${namespace}/${name} exists already and belongs to somebody else`;
   return new KubernetesApiError("refused", 409, message);
-}
-
-/** With what the operator knows its own objects by, whoever built them; `uid`: of the existing one. */
-function stamped(vm: FTVirtualMachine, object: object, uid?: string): object {
-  const { metadata, ...rest }: { metadata?: Partial<RawObject["metadata"]> } = object;
-  const owner = {
-    ...{ apiVersion, kind: machineKind, name: vm.metadata.name, uid: vm.metadata.uid },
-    ...{ controller: true, blockOwnerDeletion: true },
-  };
-  return {
-    ...rest,
-    metadata: {
-      ownerReferences: [owner],
-      ...metadata,
-      labels: {
-        ...metadata?.labels,
-        [managedBy.label]: managedBy.value,
-        [labels.vm]: vm.metadata.name,
-      },
-      ...(uid !== undefined && { uid }),
-    },
-  };
 }

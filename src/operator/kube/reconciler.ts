@@ -210,5 +210,7 @@ function whatOf(action: Action): string {
       return "label of a Pod";
     case "powerOff":
       return "power-off";
+    case "redial":
+      return "redial";
   }
 }

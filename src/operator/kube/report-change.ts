@@ -12,10 +12,16 @@ export function coarseReport(report: RunnerStatus | null): string {
     // How long ago that was changes all the time.
     ...[lastGoLive?.reason, lastGoLive?.afterMs],
     role === "primary" ? lagStepsMs.findIndex((ms) => lagMs <= ms) : 0,
+    isDetached(report),
   ]);
 }
 
 /** Something is going on that is soon over. */
 export function isPassing({ role, transfers }: RunnerStatus): boolean {
   return transfers.running || (role !== "primary" && role !== "backup" && role !== "candidate");
+}
+
+/** The guest runs there, and no gateway lets it in. */
+export function isDetached({ role, live, network }: RunnerStatus): boolean {
+  return role === "primary" && live && !network.attached;
 }

@@ -1,19 +1,23 @@
 /**
- * Asks the runners how they are: each about every five seconds, and at once when its pod or its VM's
- * record has changed. All together are asked at most a hundred times a second, so that with many machines
- * each is asked less often; who does not answer is asked ever more rarely.
+ * Asks the runners how they are: each about every five seconds (one in which the guest lives more often,
+ * since nobody else sees soon that its gateway is gone), and at once when its pod or its VM's record has
+ * changed. Gateways are asked only while something may be wrong: one that is ready has a runner, unless
+ * the primary says otherwise. All together are asked about a hundred times a second at most, so that
+ * with many machines each is asked less often; who does not answer is asked ever more rarely.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunnerStatus } from "../../shared/protocol/status.ts";
 import { ports } from "../api/names.ts";
+import type { Attachment, ObservedPod } from "../reconcile/observation.ts";
 import type { Entry, ObjectCache } from "./object-cache.ts";
 import type { KeptPod } from "./observed.ts";
-import { coarseReport, isPassing } from "./report-change.ts";
-import type { askRunner } from "./runner-report.ts";
+import { coarseReport, isDetached, isPassing } from "./report-change.ts";
+import type { askGateway, askRunner } from "./runner-report.ts";
 
 export interface PollerOptions {
   readonly pods: ObjectCache<KeptPod>;
-  readonly ask: typeof askRunner;
+  readonly askRunner: typeof askRunner;
+  readonly askGateway: typeof askGateway;
   /** A report changed in a way that may change a plan. */
   readonly onVm: (vm: string) => void;
   readonly onRead: (answered: boolean) => void;
@@ -21,7 +25,13 @@ export interface PollerOptions {
 }
 
 interface Subject {
+  readonly component: ObservedPod["component"];
+  /** Of a runner. */
   report: RunnerStatus | null;
+  /** Since when a runner has been saying that no gateway lets its guest in; null: it does not say so. */
+  detachedSinceMs: number | null;
+  /** Of a gateway: a runner is attached. Null: it does not answer; undefined: not asked yet. */
+  attached: boolean | null | undefined;
   coarse: string;
   /** In a row. */
   failures: number;
@@ -32,9 +42,12 @@ interface Subject {
 const tickMs = 200;
 const tickMsMin = 20;
 const periodMs = 5_000;
+const urgentPeriodMs = 2_000;
 /** While something passes, such as a state transfer. */
 const hurriedMs = 1_000;
-/** Of all runners together: 100 a second. */
+/** A guest without a gateway for so long waits for something that takes its time. */
+const hurriedDetachedMsMax = 60_000;
+/** Of all together: 100 a second. */
 const spacingMs = 10;
 const periodMsMax = 60_000;
 const timeoutMs = 1_000;
@@ -57,7 +70,19 @@ export class ReportPoller {
     return this.#subjects.get(podUid)?.report ?? null;
   }
 
-  /** The VM's runners are asked at once. */
+  attachmentOf(podUid: string): Attachment {
+    const subject = this.#subjects.get(podUid);
+    if (subject === undefined) return {};
+    const { attached, detachedSinceMs: sinceMs, failures } = subject;
+    // Who does not answer may have been let in meanwhile.
+    const isDetachedNow = sinceMs !== null && failures === 0;
+    return {
+      ...(attached !== undefined && { attached }),
+      ...(isDetachedNow && { detachedMs: performance.now() - sinceMs }),
+    };
+  }
+
+  /** The VM's pods are asked at once. */
   hasten(vm: string): void {
     for (const { uid } of this.#options.pods.ofVm(vm)) {
       const subject = this.#subjects.get(uid);
@@ -82,9 +107,9 @@ export class ReportPoller {
     const nowMs = performance.now();
     const there = new Set<string>();
     for (const entry of this.#options.pods.all()) {
-      if (!isAskable(entry)) continue;
+      if (!this.#isAskable(entry)) continue;
       there.add(entry.uid);
-      const subject = this.#subjects.get(entry.uid) ?? freshSubject();
+      const subject = this.#subjects.get(entry.uid) ?? freshSubject(entry.value.pod);
       this.#subjects.set(entry.uid, subject);
       if (subject.asking || subject.dueMs > nowMs || this.#asking >= askingMax) continue;
       subject.asking = true;
@@ -94,38 +119,83 @@ export class ReportPoller {
     for (const uid of this.#subjects.keys()) if (!there.has(uid)) this.#subjects.delete(uid);
   }
 
+  #isAskable({ vm, value: { pod } }: Entry<KeptPod>): boolean {
+    const runs = pod.phase === "Running" && pod.terminated === null && pod.ip !== null;
+    if (!runs || pod.component === "runner") return runs;
+    return !pod.ready || (vm !== null && this.#misses(vm));
+  }
+
+  /** Its guest misses a gateway. */
+  #misses(vm: string): boolean {
+    const pods = this.#options.pods.ofVm(vm);
+    return pods.some(({ uid }) => (this.#subjects.get(uid)?.detachedSinceMs ?? null) !== null);
+  }
+
   async #ask(entry: Entry<KeptPod>, subject: Subject): Promise<void> {
-    const { ask, onRead, onVm, random } = this.#options;
+    const { onRead, onVm, random } = this.#options;
     const { owner, pod } = entry.value;
     const askedDueMs = subject.dueMs;
-    const report = await ask({ host: pod.ip ?? "", port: ports.http, timeoutMs, vm: owner });
+    const question = { host: pod.ip ?? "", port: ports.http, timeoutMs, vm: owner };
+    const answered =
+      subject.component === "runner"
+        ? await this.#askRunner(question, subject, entry.vm)
+        : await this.#askGateway(question, subject);
     this.#asking -= 1;
     subject.asking = false;
-    onRead(report !== null);
-    subject.failures = report === null ? subject.failures + 1 : 0;
-    if (report !== null || subject.failures >= failuresBelieved) subject.report = report;
+    onRead(answered);
     // Whoever was hastened meanwhile is asked again.
     if (subject.dueMs === askedDueMs) {
       subject.dueMs = performance.now() + this.#pauseMs(subject) * (0.8 + 0.4 * random());
     }
-    const coarse = coarseReport(subject.report);
+    const coarse = `${coarseReport(subject.report)} ${subject.attached}`;
     if (coarse === subject.coarse) return;
     subject.coarse = coarse;
     if (entry.vm !== null) onVm(entry.vm);
   }
 
-  #pauseMs({ failures, report }: Subject): number {
+  async #askRunner(
+    question: Parameters<typeof askRunner>[0],
+    subject: Subject,
+    vm: string | null,
+  ): Promise<boolean> {
+    const report = await this.#options.askRunner(question);
+    subject.failures = report === null ? subject.failures + 1 : 0;
+    if (report !== null || subject.failures >= failuresBelieved) subject.report = report;
+    if (report !== null) {
+      const detached = isDetached(report) && vm !== null && this.#hasGateway(vm);
+      subject.detachedSinceMs = detached ? (subject.detachedSinceMs ?? performance.now()) : null;
+    }
+    return report !== null;
+  }
+
+  /** One lost answer counts: beside a guest that misses the gateway it is the second witness. */
+  async #askGateway(
+    question: Parameters<typeof askGateway>[0],
+    subject: Subject,
+  ): Promise<boolean> {
+    const said = await this.#options.askGateway(question);
+    subject.failures = said === null ? subject.failures + 1 : 0;
+    subject.attached = said === null ? null : said.attached !== null;
+    return said !== null;
+  }
+
+  #hasGateway(vm: string): boolean {
+    return this.#options.pods.ofVm(vm).some(({ value }) => value.pod.component === "gateway");
+  }
+
+  #pauseMs({ failures, report, detachedSinceMs, attached }: Subject): number {
     if (failures > 0) return Math.min(hurriedMs * 2 ** (failures - 1), periodMsMax);
     if (report !== null && isPassing(report)) return hurriedMs;
-    return Math.max(periodMs, this.#subjects.size * spacingMs);
+    const sinceMs = detachedSinceMs ?? Number.NEGATIVE_INFINITY;
+    if (performance.now() - sinceMs < hurriedDetachedMsMax) return hurriedMs;
+    const isUrgent = report?.role === "primary" || attached === false;
+    return Math.max(isUrgent ? urgentPeriodMs : periodMs, this.#subjects.size * spacingMs);
   }
 }
 
-function isAskable({ value: { pod } }: Entry<KeptPod>): boolean {
-  const runs = pod.phase === "Running" && pod.terminated === null && pod.ip !== null;
-  return pod.component === "runner" && runs;
-}
-
-function freshSubject(): Subject {
-  return { report: null, coarse: coarseReport(null), failures: 0, dueMs: 0, asking: false };
+function freshSubject({ component }: Pick<ObservedPod, "component">): Subject {
+  return {
+    ...{ component, report: null, detachedSinceMs: null, attached: undefined, coarse: " undefined" },
+    ...{ failures: 0, dueMs: 0, asking: false },
+  };
 }

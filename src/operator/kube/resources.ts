@@ -40,9 +40,3 @@ export function objectPath(kind: ResourceKind, namespace: string | null, name: s
 export function eventsPath(namespace: string): string {
   return `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
 }
-
-/** By this label the operator knows what it made; nothing else is watched but VMs and nodes. */
-export const managedBy = {
-  label: "app.kubernetes.io/managed-by",
-  value: "lockstep-operator",
-} as const;

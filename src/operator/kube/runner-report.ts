@@ -1,6 +1,10 @@
-/** What a runner says of itself, asked over plain HTTP; nothing that it says is believed about roles. */
+/**
+ * What runners and gateways say of themselves, asked over plain HTTP; nothing that they say is believed
+ * about roles.
+ */
 import http from "node:http";
 import { z } from "zod";
+import type { GatewayStatus } from "../../shared/protocol/gateway-status.ts";
 import type { RunnerStatus } from "../../shared/protocol/status.ts";
 
 const epoch = z.int().nonnegative();
@@ -21,26 +25,46 @@ const reportSchema = z.looseObject({
   recentLagMs: z.looseObject({ p99: z.number() }),
   transfers: z.looseObject({ running: z.boolean() }),
   divergences: z.number(),
+  // Who says nothing of a gateway misses none.
+  network: z.looseObject({ attached: z.boolean() }).default({ attached: true }),
 });
+
+const gatewaySchema = z.looseObject({ vm: z.string(), attached: z.string().nullable() });
 
 /** A report is a page. */
 const reportBytesMax = 64 * 1024;
 
-/** Null: it does not answer, or with something else. */
-export async function askRunner(options: {
+export interface Question {
   readonly host: string;
   readonly port: number;
   readonly timeoutMs: number;
   /** Uid of the VM: what another one says is no answer. */
   readonly vm: string | null;
-}): Promise<RunnerStatus | null> {
-  const { host, port, timeoutMs, vm } = options;
+}
+
+/** Null: it does not answer, or with something else. */
+export async function askRunner(question: Question): Promise<RunnerStatus | null> {
+  const said = await ask(question, reportSchema);
+  // SAFETY: the schema holds whatever the operator reads of it.
+  return said as unknown as RunnerStatus | null;
+}
+
+/** Null: it does not answer, or with something else. */
+export async function askGateway(
+  question: Question,
+): Promise<Pick<GatewayStatus, "attached"> | null> {
+  return await ask(question, gatewaySchema);
+}
+
+async function ask<Said extends { readonly vm: string }>(
+  { host, port, timeoutMs, vm }: Question,
+  schema: z.ZodType<Said>,
+): Promise<Said | null> {
   const text = await get({ host, port, path: "/status" }, timeoutMs).catch(() => null);
   if (text === null) return null;
-  const parsed = reportSchema.safeParse(jsonOf(text));
+  const parsed = schema.safeParse(jsonOf(text));
   if (!parsed.success || (vm !== null && parsed.data.vm !== vm)) return null;
-  // SAFETY: the schema holds whatever the operator reads of it.
-  return parsed.data as unknown as RunnerStatus;
+  return parsed.data;
 }
 
 function jsonOf(text: string): unknown {

@@ -25,7 +25,12 @@ export type Action =
   | { readonly kind: "createKey"; readonly name: string; readonly object: KubernetesObject }
   /** Server-side apply of the whole object, with `annotations.applied` in it. */
   | { readonly kind: "apply"; readonly objectKind: ObjectKind; readonly object: KubernetesObject }
-  | { readonly kind: "delete"; readonly objectKind: ObjectKind; readonly name: string }
+  /** Keys and records are never deleted: they go with the VM, which owns them. */
+  | {
+      readonly kind: "delete";
+      readonly objectKind: Exclude<ObjectKind, "Secret">;
+      readonly name: string;
+    }
   /** A pod of this name that exists already is what was wanted. */
   | { readonly kind: "createPod"; readonly pod: KubernetesObject }
   /**
@@ -48,7 +53,9 @@ export type Action =
       readonly annotations: Readonly<Record<string, string>>;
     }
   /** The guest is switched off through the log by its primary. */
-  | { readonly kind: "powerOff"; readonly pod: string; readonly ip: string };
+  | { readonly kind: "powerOff"; readonly pod: string; readonly ip: string }
+  /** The runner's connection to a gateway leads to one that serves nobody any more. */
+  | { readonly kind: "redial"; readonly pod: string; readonly ip: string };
 
 export interface PlannedEvent {
   readonly type: "Normal" | "Warning";

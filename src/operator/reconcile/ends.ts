@@ -65,6 +65,7 @@ function reasonOf(pod: ObservedPod): RunnerEndReason {
   switch (terminated.exitCode) {
     case exitCodes.ok:
     case exitCodes.superseded:
+    case exitCodes.leftAlone:
       return "Left";
     case exitCodes.divergence:
       return "Diverged";
@@ -107,5 +108,6 @@ export function pauseMs(bad: readonly RunnerEnd[], nowMs: number): number {
   const last = recent.at(-1);
   if (last === undefined) return 0;
   const pause = pausesMs[Math.min(recent.length, pausesMs.length - 1)] ?? 0;
-  return Math.max(0, millisecondsOf(last.time) + pause - nowMs);
+  // A clock that went back, or an operator whose clock is behind, does not wait longer.
+  return Math.min(pause, Math.max(0, millisecondsOf(last.time) + pause - nowMs));
 }

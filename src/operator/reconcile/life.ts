@@ -13,11 +13,11 @@
  *   on --> off: the guest switched itself off, or both halves are proven gone
  * ```
  */
-import { assert } from "../../shared/assert.ts";
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import { annotations } from "../api/names.ts";
 import type { FTVirtualMachine, RunnerEndReason, RunningSpec } from "../api/v1alpha1.ts";
-import { badEndsOf } from "./ends.ts";
+import { argumentsVersion } from "../specs/pod-arguments.ts";
+import { badEnds } from "./ends.ts";
 import type { Observation, OperatorSettings } from "./observation.ts";
 import { isPairGone, type PairSight } from "./sight.ts";
 
@@ -28,6 +28,8 @@ export type Life =
   | { readonly kind: "stopping"; readonly running: RunningSpec | null }
   /** Runners of this life are to be made; the record is still where the life begins. */
   | { readonly kind: "starting"; readonly running: RunningSpec; readonly isNew: boolean }
+  /** The spec was changed before this life began: its runners go before another one is begun. */
+  | { readonly kind: "withdrawing"; readonly running: RunningSpec }
   /** The record is past the beginning of this life. */
   | { readonly kind: "on"; readonly running: RunningSpec };
 
@@ -38,40 +40,44 @@ const hopeless: Partial<Record<RunnerEndReason, OffReason>> = {
   Trapped: "Trapped",
   Unbootable: "BootFailed",
 };
-/** So many hopeless ends in a row of one life are believed. */
+/** So many hopeless ends in a row are believed. */
 const hopelessEndsMax = 2;
 
 export function decideLife(o: Observation, record: VmRecord, sight: PairSight): Life {
   const { spec, status } = o.vm;
   const running = status?.running ?? null;
-  const isOff = record.primary === null || isPairGone(sight, record) || isVouchedGone(o.vm, record);
+  const vouched = isVouchedGone(o.vm, record) && !answers(sight);
+  const isOff = record.primary === null || isPairGone(sight, record) || vouched;
   if (spec.powerState === "Stopped") {
     return isOff
       ? { kind: "off", why: "PoweredOff", running: null }
-      : { kind: "stopping", running };
+      : { kind: "stopping", running: running === null ? null : { ...running, ordered: "off" } };
   }
   if (!isOff) return { kind: "on", running: running ?? adopt(o) };
   if (running === null) return begin(o, record);
-  if (record.epoch === running.fromEpoch) return starting(o, record, running);
+  if (record.epoch === running.fromEpoch) return starting(o, record, sight, running);
   return ended(o, record, running);
 }
 
 /** The record is still at the beginning of `running`. */
-function starting(o: Observation, record: VmRecord, running: RunningSpec): Life {
-  const why = hopelessReason(o, running);
+function starting(o: Observation, record: VmRecord, sight: PairSight, running: RunningSpec): Life {
+  const why = hopelessReason(o);
   if (isSameBoot(running, runningOf(o.vm.spec, o.settings))) {
     if (why !== null) return { kind: "off", why, running };
     return { kind: "starting", running, isNew: false };
   }
-  // It never ran: nothing is lost when it begins with what the spec says now.
-  return begin(o, record);
+  // It never ran: nothing is lost when it begins with what the spec says now. But none of the runners
+  // that were made from the earlier spec may be left that could still begin it.
+  const isLeft = sight.runners.some((r) => r.pod.life === running.life && !r.gone && r.nodeReady);
+  return isLeft ? { kind: "withdrawing", running } : begin(o, record);
 }
 
 /** The life has ended by itself, or both halves are gone. */
 function ended(o: Observation, record: VmRecord, running: RunningSpec): Life {
-  const why = hopelessReason(o, running);
+  const why = hopelessReason(o);
   if (why !== null) return { kind: "off", why, running };
-  if (record.primary === null && !wasTakenAway(o, record, running)) {
+  const wanted = running.ordered === "off" || wasTakenAway(o, record, running);
+  if (record.primary === null && !wanted) {
     return { kind: "off", why: "GuestPoweredOff", running };
   }
   if (o.vm.spec.faultTolerance.onPairLost === "Hold") {
@@ -116,13 +122,17 @@ function adopt(o: Observation): RunningSpec {
   return { ...runningOf(o.vm.spec, o.settings), life: Math.max(1, ...lives), fromEpoch: 0 };
 }
 
-/** Two hopeless ends of this life, unless the spec has changed since. */
-function hopelessReason(o: Observation, running: RunningSpec): OffReason | null {
-  const bad = badEndsOf(o.vm, o.vm.status?.recentEnds ?? [], running.life);
-  const last = bad.at(-1);
-  const why = last === undefined ? undefined : hopeless[last.reason];
-  const alike = bad.filter((end) => end.reason === last?.reason).length;
-  return why !== undefined && alike >= hopelessEndsMax ? why : null;
+/** Two hopeless ends in a row since the spec was last changed: of both halves, or of two boots. */
+function hopelessReason(o: Observation): OffReason | null {
+  const last = badEnds(o.vm, o.vm.status?.recentEnds ?? []).slice(-hopelessEndsMax);
+  const why = last[0] === undefined ? undefined : hopeless[last[0].reason];
+  const alike = last.filter((end) => end.reason === last[0]?.reason).length;
+  return why !== undefined && alike === hopelessEndsMax ? why : null;
+}
+
+/** A runner that the record names was heard of a moment ago, whatever anybody says. */
+function answers({ primary, backup }: PairSight): boolean {
+  return [primary, backup].some((seen) => seen !== null && seen.pod.report !== null);
 }
 
 /** Somebody says, for exactly this epoch, that whoever the record names is gone. */
@@ -138,6 +148,7 @@ export function runningOf(spec: FTVirtualMachine["spec"], settings: OperatorSett
     life: 0,
     fromEpoch: 0,
     image: settings.image,
+    arguments: argumentsVersion,
     memory: spec.memory,
     boot: spec.boot,
     heartbeatMilliseconds,
@@ -146,9 +157,9 @@ export function runningOf(spec: FTVirtualMachine["spec"], settings: OperatorSett
   };
 }
 
-/** Fields in which two lives would differ, life and epoch aside. */
+/** Fields of the spec, and the image, in which two lives would differ; arguments only follow the image. */
 export function differences(a: RunningSpec, b: RunningSpec): readonly string[] {
-  const { life: _life, fromEpoch: _epoch, ...fields } = a;
+  const { life: _l, fromEpoch: _e, ordered: _o, arguments: _a, ...fields } = a;
   // SAFETY: the keys of an object of this type.
   const names = Object.keys(fields) as (keyof typeof fields)[];
   return names.filter((name) => stable(a[name]) !== stable(b[name]));
@@ -165,11 +176,4 @@ export function stable(value: unknown): string {
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
   const sorted = entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `{${sorted.map(([key, inner]) => `${JSON.stringify(key)}:${stable(inner)}`).join(",")}}`;
-}
-
-/** MiB of a memory quantity such as 128Mi or 1Gi. */
-export function memoryMiBOf(memory: string): number {
-  const match = /^([1-9][0-9]*)(Mi|Gi)$/.exec(memory);
-  assert(match !== null, `memory is ${memory}; the API server lets only Mi and Gi pass`);
-  return Number(match[1]) * (match[2] === "Gi" ? 1024 : 1);
 }

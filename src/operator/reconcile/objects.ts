@@ -1,7 +1,8 @@
 /** The VM's objects other than pods: made, and brought back to what they should be. */
-import { annotations } from "../api/names.ts";
+import { annotations, objectNames } from "../api/names.ts";
 import { keySecret } from "../specs/key-secret.ts";
 import { desiredObjects } from "../specs/objects.ts";
+import type { KubernetesObject } from "./actions.ts";
 import type { Draft } from "./draft.ts";
 import { type Observation, objectKey } from "./observation.ts";
 
@@ -24,12 +25,11 @@ export function planObjects(o: Observation, draft: Draft): ObjectsOutlook {
     }
   }
   const before = draft.actions.length;
-  if (!o.objects.has(objectKey("Secret", key.metadata.name))) {
-    draft.act({ kind: "createKey", name: key.metadata.name, object: key });
-  }
   for (const { objectKind, object } of desired) {
     const found = o.objects.get(objectKey(objectKind, object.metadata.name));
-    if (found?.applied !== object.metadata.annotations?.[annotations.applied]) {
+    if (found === undefined)
+      draft.act({ kind: "apply", objectKind, object: atOldAddress(o, object) });
+    else if (found.applied !== object.metadata.annotations?.[annotations.applied]) {
       draft.act({ kind: "apply", objectKind, object });
     }
   }
@@ -41,10 +41,36 @@ export function planObjects(o: Observation, draft: Draft): ObjectsOutlook {
   return { kind: draft.actions.length === before ? "complete" : "making" };
 }
 
+/** Made where there is none; the caller knows that no runner holds an earlier one. */
+export function planKey(o: Observation, draft: Draft): void {
+  const key = keySecret(o.vm);
+  if (o.objects.has(objectKey("Secret", key.metadata.name))) return;
+  draft.act({ kind: "createKey", name: key.metadata.name, object: key });
+}
+
+/** Runners are told the Service's address, not its name: no DNS stands on the path of a failover. */
+export function gatewayIpOf(o: Observation): string | null {
+  if (!o.vm.spec.network.enabled) return null;
+  const { gatewayService } = objectNames(o.vm.metadata.name);
+  return o.objects.get(objectKey("Service", gatewayService))?.clusterIp ?? null;
+}
+
+/** Runners dial the address that they were given for as long as they live. */
+function atOldAddress(o: Observation, object: KubernetesObject): KubernetesObject {
+  const address = o.vm.status?.gatewayAddress;
+  const { gatewayService } = objectNames(o.vm.metadata.name);
+  const isIt = object.kind === "Service" && object.metadata.name === gatewayService;
+  if (!isIt || address === undefined) return object;
+  // SAFETY: every Service that is built has a spec.
+  const spec = object["spec"] as object;
+  return { ...object, spec: { ...spec, clusterIP: address } };
+}
+
 /** Such as the Service for clients when the last published port went. */
 function removeUnwanted(o: Observation, wanted: ReadonlySet<string>, draft: Draft): void {
   for (const [key, found] of o.objects) {
     if (wanted.has(key) || !found.ours || found.applied === null) continue;
+    if (found.kind === "Secret") continue;
     draft.act({ kind: "delete", objectKind: found.kind, name: found.name });
   }
 }

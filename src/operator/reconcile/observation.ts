@@ -51,7 +51,15 @@ export type ObservedRecord =
   /** A Lease of this name that is no record of this VM. */
   | { readonly kind: "unusable"; readonly message: string };
 
-export interface ObservedPod {
+/** What runners and gateways say of their connection to each other; what is absent was not asked. */
+export interface Attachment {
+  /** Of a gateway: a runner is attached to it. Null: it does not answer. */
+  readonly attached?: boolean | null;
+  /** Of the runner in which the guest lives: for how long it has been saying that no gateway lets it in. */
+  readonly detachedMs?: number;
+}
+
+export interface ObservedPod extends Attachment {
   readonly name: string;
   readonly uid: string;
   readonly component: Component;
@@ -88,8 +96,8 @@ export interface ObservedNode {
   readonly ready: boolean;
   readonly schedulable: boolean;
   readonly labels: Readonly<Record<string, string>>;
-  /** Of the running kernel: another one means that all processes of the earlier boot are gone. */
-  readonly bootId: string;
+  /** Of the running kernel: another one means that all processes of the earlier boot are gone. Null: not told. */
+  readonly bootId: string | null;
   /** It carries the taint node.kubernetes.io/out-of-service: somebody says that it is off. */
   readonly outOfService: boolean;
 }

@@ -55,6 +55,41 @@ describe("the first start", () => {
     expect(conditionOf(o, "Ready")).toBe("False RecordLost");
   });
 
+  test.each([
+    ["went back", record(1, 1, 2)],
+    ["names nobody", record(2)],
+    ["names others", record(2, 1, 7)],
+  ])("a record that %s was changed by hand: everything is left as it is", (_, of) => {
+    const before = settled(seen());
+    const o = { ...before, record: present(of) };
+    expect(actionsOf(o)).toEqual([]);
+    expect(conditionOf(o, "Ready")).toBe("False RecordLost");
+    const mended = { ...settled(o), record: before.record };
+    expect(plan(mended).status.phase).toBe("Running");
+  });
+
+  test("a key that was lost is not made anew under halves that hold the old one", () => {
+    const before = settled(seen());
+    const objects = new Map([...before.objects].filter(([name]) => !name.startsWith("Secret/")));
+    const lone = {
+      ...before,
+      objects,
+      record: present(record(3, 1)),
+      pods: seen().pods.slice(0, 1),
+    };
+    expect(actionsOf(lone)).toEqual([]);
+    expect(conditionOf(lone, "FaultTolerant")).toBe("False KeyLost");
+    const off = { ...lone, record: present(record(4)), pods: [] };
+    expect(actionsOf(off)).toEqual(["createKey"]);
+  });
+
+  test("a Service for runners that was deleted gets the address back that they were given", () => {
+    const before = settled(seen());
+    const objects = new Map([...before.objects].filter(([name]) => name !== "Service/web-gateway"));
+    const [made] = plan({ ...before, objects }).actions;
+    expect(made).toMatchObject({ kind: "apply", object: { spec: { clusterIP: "10.96.0.7" } } });
+  });
+
   test("an object of somebody else is left alone, and the user is told its name", () => {
     const objects = new Map(seen().objects);
     const service = objects.get("Service/web");
@@ -68,10 +103,13 @@ describe("the first start", () => {
   test("what was never started begins with the spec as it is now", () => {
     const vm = machine({ memory: "256Mi" });
     const o = seen({ vm, record: present(record(0)), pods: [newRunner(1), newRunner(2)] });
-    expect(plan(o).status.running).toMatchObject({ memory: "256Mi", life: 2, fromEpoch: 0 });
-    expect(actionsOf(settled(o))).toEqual(
+    // Either of them could still begin the machine as it was to be before.
+    expect(plan(o).status.running).toMatchObject({ memory: "128Mi", life: 1 });
+    expect(actionsOf(o)).toEqual(
       expect.arrayContaining(["delete web-runner-1", "delete web-runner-2"]),
     );
+    const gone = { ...o, pods: [] };
+    expect(plan(gone).status.running).toMatchObject({ memory: "256Mi", life: 2, fromEpoch: 0 });
   });
 });
 
@@ -193,6 +231,16 @@ describe("both halves are lost", () => {
     const o = seen({ pods: bothDead }, { recentEnds: ends });
     expect(plan(o).status.phase).toBe("Failed");
     expect(conditionOf(o, "Ready")).toBe("False Trapped");
+    const [first] = ends;
+    const twice = first === undefined ? [] : [first, { ...first, pod: "web-runner-4", life: 2 }];
+    const alone = seen(
+      { record: present(record(5, 4)), pods: [runner(4, { life: 2, ...killed })] },
+      {
+        running: running(2, 3),
+        recentEnds: twice,
+      },
+    );
+    expect(plan(alone).status.phase).toBe("Failed");
     const metadata = { ...o.vm.metadata, generation: 2 };
     const changed = { ...o, vm: { ...o.vm, metadata, spec: { ...o.vm.spec, memory: "64Mi" } } };
     expect(plan(changed).status.running).toMatchObject({ life: 2, memory: "64Mi" });
@@ -230,6 +278,15 @@ describe("power", () => {
     );
     const on = plan({ ...off, pods: [], vm: { ...off.vm, spec: defaultSpec } });
     expect(on.status.running).toMatchObject({ life: 2, fromEpoch: 3 });
+  });
+
+  test("one that was Stopped is started again, although it went off only after it was to run again", () => {
+    const stopping = settled(seen({ vm: machine({ powerState: "Stopped" }) }));
+    expect(stopping.vm.status?.running).toMatchObject({ life: 1, ordered: "off" });
+    const on = { ...stopping, vm: { ...stopping.vm, spec: defaultSpec } };
+    expect(actionsOf(on)).toEqual([]);
+    const off = { ...settled(on), record: present(record(3)), pods: [] };
+    expect(plan(off).status.running).toEqual({ ...running(2, 3) });
   });
 
   test("a guest that switched itself off stays off", () => {

@@ -162,6 +162,20 @@ describe("a half is lost", () => {
     expect(actionsOf(o)).toEqual(["create web-runner-6"]);
   });
 
+  test("a candidate that its node does not start is replaced after a while, on another node", () => {
+    const stuck = newRunner(5, {
+      ...{ node: "node-4", createdMs: nowMs - 181_000 },
+      waiting: { reason: "ImagePullBackOff", message: "why" },
+    });
+    const pods = [runner(1, { role: "primary" }), ...seen().pods.slice(2)];
+    const o = (candidate: typeof stuck) =>
+      seen({ record: present(record(3, 1)), pods: [...pods, candidate] });
+    expect(actionsOf(o(stuck))).toContain("delete web-runner-5");
+    expect(actionsOf(o({ ...stuck, createdMs: nowMs - 179_000 }))).toEqual([]);
+    const after = plan(o({ ...stuck, deleting: true })).actions;
+    expect(JSON.stringify(after.find((a) => a.kind === "createPod"))).toMatch(/node-4/);
+  });
+
   test("a candidate that came to nothing is replaced, unless the state is on its way to it", () => {
     const old = { startedMs: nowMs - 121_000 };
     const alone = { record: present(record(3, 1)) };
@@ -306,7 +320,12 @@ describe("changes of the spec", () => {
 
   test("fault tolerance switched off: the backup goes, but only beside a primary that works", () => {
     const off = machine({ faultTolerance: { ...defaultSpec.faultTolerance, enabled: false } });
-    expect(actionsOf(seen({ vm: off }))).toEqual(["delete web-runner-2"]);
+    const sure = runner(1, { role: "primary", report: report({}) });
+    const others = [runner(2, { role: "backup" }), ...seen().pods.slice(2)];
+    expect(actionsOf(seen({ vm: off, pods: [sure, ...others] }))).toEqual(["delete web-runner-2"]);
+    // One that was heard of in an earlier epoch may have died since.
+    const old = runner(1, { role: "primary", report: report({ epoch: 1 }) });
+    expect(actionsOf(seen({ vm: off, pods: [old, ...others] }))).toEqual([]);
     const pods = [runner(1, { role: "primary", ready: false }), runner(2, { role: "backup" })];
     const doubtful = seen({ vm: off, pods: [...pods, ...seen().pods.slice(2)] });
     expect(actionsOf(doubtful).filter((a) => /runner/.test(a))).toEqual([]);

@@ -98,7 +98,7 @@ const observationArbitrary: fc.Arbitrary<Observation> = fc
     return { ...o, vm: { ...o.vm, status: withLife } };
   });
 
-const runs = { numRuns: 400 };
+const runs = { numRuns: 250 };
 
 function recordOf(o: Observation) {
   return o.record.kind === "present" ? o.record.record : null;
@@ -201,7 +201,7 @@ test("the same sight gives the same plan, and a second look after the write of t
       );
       expect(news).toEqual([]);
     }),
-    { numRuns: 200 },
+    { numRuns: 120 },
   );
 });
 

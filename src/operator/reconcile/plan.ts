@@ -9,19 +9,20 @@
  */
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import { machineFinalizer, objectNames } from "../api/names.ts";
-import type { FTVirtualMachineStatus, RunningSpec } from "../api/v1alpha1.ts";
+import type { FTVirtualMachine, FTVirtualMachineStatus, RunningSpec } from "../api/v1alpha1.ts";
 import type { Plan } from "./actions.ts";
 import { noteChanges } from "./changes.ts";
 import { planDeletion } from "./deletion.ts";
 import { Draft } from "./draft.ts";
 import { noteEnds } from "./ends.ts";
 import { hasOldGateway, planGateway } from "./gateways.ts";
+import { isKeyBound, isKeyLost } from "./key.ts";
 import { decideLife, type Life, stable } from "./life.ts";
-import { planObjects } from "./objects.ts";
+import { gatewayIpOf, planKey, planObjects } from "./objects.ts";
 import { type Observation, objectKey } from "./observation.ts";
 import { planPowerOff } from "./power-off.ts";
 import { planRunners } from "./runners.ts";
-import { type PairSight, seePair } from "./sight.ts";
+import { isNamedOtherwise, type PairSight, seePair } from "./sight.ts";
 import type { Situation } from "./situation.ts";
 import { statusOf } from "./status.ts";
 import { brokenStatus, preparingStatus } from "./without-record.ts";
@@ -44,6 +45,7 @@ function decide(o: Observation, draft: Draft): FTVirtualMachineStatus {
   const objects = planObjects(o, draft);
   if (objects.kind === "taken") return brokenStatus(o, "NameTaken", objects.message);
   const { record } = o;
+  if (status?.record === undefined) planKey(o, draft);
   if (record.kind === "unusable") return brokenStatus(o, "RecordLost", record.message);
   if (record.kind === "absent") {
     if (status?.record !== undefined) return brokenStatus(o, "RecordLost", recordLostMessage(o));
@@ -61,7 +63,24 @@ function decide(o: Observation, draft: Draft): FTVirtualMachineStatus {
   if (status.record.uid !== record.uid) {
     return brokenStatus(o, "RecordLost", recordLostMessage(o));
   }
+  const tampered = tamperedWith(o.vm, record.record);
+  if (tampered !== null) return brokenStatus(o, "RecordLost", tampered);
   return decideRunning(o, record.record, objects, draft);
+}
+
+/**
+ * The record only ever goes on, one epoch after the other, and whom an epoch names never changes. One that
+ * says less than was seen of it before was changed by hand, and nothing follows from it.
+ */
+function tamperedWith({ metadata, status }: FTVirtualMachine, record: VmRecord): string | null {
+  const { record: lease } = objectNames(metadata.name);
+  const mend = "correct it, or make another FTVirtualMachine";
+  if (status?.epoch === undefined || record.epoch > status.epoch) return null;
+  if (record.epoch < status.epoch) {
+    return `Lease ${lease} went back from epoch ${status.epoch} to ${record.epoch}; ${mend}`;
+  }
+  if (!isNamedOtherwise(record, status)) return null;
+  return `Lease ${lease} names others than before at epoch ${record.epoch}; ${mend}`;
 }
 
 function recordLostMessage(o: Observation): string {
@@ -80,7 +99,8 @@ function decideRunning(
   const sight = seePair(o, record, life.running?.life ?? known);
   const before = draft.actions.length;
   if (life.kind === "stopping") planPowerOff(sight, draft);
-  planPods(o, sight, life, draft);
+  if (!isKeyBound(life)) planKey(o, draft);
+  planPods(o, record.epoch, sight, life, draft);
   const isActing = draft.actions.length > before;
   const ends = noteEnds(
     o.vm.status?.recentEnds ?? [],
@@ -93,9 +113,10 @@ function decideRunning(
   return status;
 }
 
-function planPods(o: Observation, sight: PairSight, life: Life, draft: Draft): void {
+function planPods(o: Observation, epoch: number, sight: PairSight, life: Life, draft: Draft): void {
   const running = runningToServe(life);
-  const mayMake = running !== null && life.kind !== "stopping" && mayMakePods(o, running);
+  const isHeldUp = life.kind === "stopping" || isKeyLost(o, life);
+  const mayMake = running !== null && !isHeldUp && mayMakePods(o, running);
   const numbers = [o.vm.status?.lastPod ?? 0, ...o.pods.map((pod) => pod.number)];
   const network = o.vm.spec.network.enabled ? running : null;
   const next = Math.max(...numbers) + 1;
@@ -113,6 +134,7 @@ function planPods(o: Observation, sight: PairSight, life: Life, draft: Draft): v
       count: runnersWanted(o, life),
       running,
       mayMake: mayMake && !(begins && hasOldGateway(o, sight, life.running.life)),
+      epoch,
       beginsAt: begins ? life.running.fromEpoch : null,
       nextNumber: afterGateway,
       gatewayIp: gatewayIpOf(o),
@@ -122,13 +144,13 @@ function planPods(o: Observation, sight: PairSight, life: Life, draft: Draft): v
 }
 
 function runnersWanted(o: Observation, life: Life): 0 | 1 | 2 {
-  if (life.kind === "off" || life.kind === "stopping") return 0;
+  if (life.kind !== "starting" && life.kind !== "on") return 0;
   return o.vm.spec.faultTolerance.enabled ? 2 : 1;
 }
 
 /** A machine that is being switched off keeps its gateway to the end. */
 function runningToServe(life: Life): RunningSpec | null {
-  return life.kind === "off" ? null : life.running;
+  return life.kind === "off" || life.kind === "withdrawing" ? null : life.running;
 }
 
 /** What a pod is made from must be in the status first, and the objects it needs must be there. */
@@ -139,11 +161,4 @@ function mayMakePods(o: Observation, running: RunningSpec): boolean {
   const needed = [objectKey("Secret", key), objectKey("ServiceAccount", runner)];
   if (!needed.every((name) => o.objects.has(name))) return false;
   return !o.vm.spec.network.enabled || gatewayIpOf(o) !== null;
-}
-
-/** Runners are told the Service's address, not its name: no DNS stands on the path of a failover. */
-function gatewayIpOf(o: Observation): string | null {
-  if (!o.vm.spec.network.enabled) return null;
-  const { gatewayService } = objectNames(o.vm.metadata.name);
-  return o.objects.get(objectKey("Service", gatewayService))?.clusterIp ?? null;
 }

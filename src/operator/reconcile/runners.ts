@@ -16,12 +16,16 @@ import { isOver, type PairSight, type RunnerSight, works } from "./sight.ts";
 
 /** A runner of a running pair that was not named after so long is replaced; a transfer takes longer. */
 const candidateTimeoutMs = 120_000;
+/** One that its node has not started after so long: the image or a volume cannot be had there. */
+const startTimeoutMs = 180_000;
 
 export interface RunnersWanted {
   readonly count: 0 | 1 | 2;
   readonly running: RunningSpec | null;
   /** False: nothing is made in this pass. */
   readonly mayMake: boolean;
+  /** Of the record. */
+  readonly epoch: number;
   /** The epoch at which a first or a new life may begin; null: the machine lives. */
   readonly beginsAt: number | null;
   /** Number of the next pod. */
@@ -46,7 +50,7 @@ export function planRunners(
   }
   const candidates = dropStale(o, sight, wanted, draft);
   const missing = wanted.count - standing(sight) - candidates.length;
-  if (missing < 0) removeSurplus(sight, candidates, -missing, draft);
+  if (missing < 0) removeSurplus(sight, candidates, -missing, wanted.epoch, draft);
   return missing > 0 && wanted.mayMake
     ? create(o, sight, wanted, missing, draft)
     : wanted.nextNumber;
@@ -104,28 +108,42 @@ function dropStale(
   draft: Draft,
 ): readonly RunnerSight[] {
   if (wanted.beginsAt !== null || !works(primary)) return candidates;
-  const ageMs = ({ pod }: RunnerSight) => (pod.startedMs === null ? 0 : o.nowMs - pod.startedMs);
+  const leftMs = ({ pod }: RunnerSight) => {
+    if (pod.startedMs !== null) return pod.startedMs + candidateTimeoutMs - o.nowMs;
+    return pod.node === null ? null : pod.createdMs + startTimeoutMs - o.nowMs;
+  };
   const isStale = (seen: RunnerSight) =>
-    ageMs(seen) > candidateTimeoutMs && seen.pod.report?.role !== "joining";
+    (leftMs(seen) ?? 1) <= 0 && seen.pod.report?.role !== "joining";
   for (const seen of candidates) {
     if (isStale(seen)) remove(seen, draft);
-    else draft.again(Math.max(1_000, candidateTimeoutMs - ageMs(seen)));
+    else draft.again(Math.max(1_000, leftMs(seen) ?? startTimeoutMs));
   }
   return candidates.filter((seen) => !isStale(seen));
 }
 
-/** The newest candidates first; a named backup only beside a primary that works. */
+/**
+ * Candidates first: those that have not started, then the newest; the state may be on its way to one. A
+ * named backup goes only beside a primary that says itself, in this epoch, that the guest lives in it: a
+ * primary that died a moment ago looks alive to everybody else.
+ */
 function removeSurplus(
   sight: PairSight,
   candidates: readonly RunnerSight[],
   surplus: number,
+  epoch: number,
   draft: Draft,
 ): void {
-  const goes = candidates.toReversed().slice(0, surplus);
+  const progress = ({ pod }: RunnerSight) =>
+    pod.report?.role === "joining" ? 2 : pod.startedMs === null ? 0 : 1;
+  const dearest = candidates.toReversed().toSorted((a, b) => progress(a) - progress(b));
+  const goes = dearest.slice(0, surplus);
   for (const seen of goes) remove(seen, draft);
   const { primary, backup } = sight;
   if (goes.length >= surplus || backup === null || backup.pod.deleting) return;
-  if (works(primary) && primary !== null && !primary.pod.deleting) remove(backup, draft);
+  const said = primary?.pod.report ?? null;
+  const lives = said?.role === "primary" && said.live && said.epoch === epoch;
+  if (lives && primary !== null && !primary.gone && !primary.pod.deleting) remove(backup, draft);
+  else draft.again(1_000);
 }
 
 function create(
@@ -168,9 +186,13 @@ function refusalPauseMs(o: Observation): number {
 
 /**
  * Nodes where a runner was lost and that nobody else has noticed yet: Kubernetes takes most of a minute
- * to call a silent node not ready, the record half a second.
+ * to call a silent node not ready, the record half a second. And those that could not start one.
  */
 function lostNodes(sight: PairSight): readonly string[] {
-  const lost = sight.runners.filter((r) => r.superseded && r.pod.terminated === null);
+  const neverRan = ({ pod }: RunnerSight) =>
+    pod.startedMs === null && (pod.deleting || isOver(pod));
+  const lost = sight.runners.filter(
+    (r) => (r.superseded && r.pod.terminated === null) || neverRan(r),
+  );
   return [...new Set(lost.flatMap(({ pod }) => (pod.node === null ? [] : [pod.node])))].sort();
 }

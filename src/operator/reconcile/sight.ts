@@ -65,7 +65,7 @@ function seeRunner(
   return {
     pod,
     named,
-    gone: isGone(pod, nodes),
+    gone: isGone(pod, nodes) || (isSaidToBeGone(pod, nodes) && pod.report === null),
     superseded: pod.role !== null && named === null,
     nodeReady: isNodeReady(pod, nodes),
   };
@@ -94,13 +94,19 @@ export function needsNewestPod(
  * is only believed of a record that was read after the rest.
  */
 export function needsNewestRecord(
+  { spec, status }: FTVirtualMachine,
   record: VmRecord,
-  pods: readonly Omit<ObservedPod, "report">[],
+  pods: readonly ObservedPod[],
   nodes: ReadonlyMap<string, ObservedNode>,
 ): boolean {
+  // A backup is about to be ended, a runner knows more, or somebody has changed the Lease by hand.
+  if (!spec.faultTolerance.enabled && record.backup !== null) return true;
+  if (pods.some(({ report }) => (report?.epoch ?? 0) > record.epoch)) return true;
+  if (record.epoch <= (status?.epoch ?? -1) && isNamedOtherwise(record, status)) return true;
   return pods.some((pod) => {
     if (pod.component !== "runner") return false;
-    return isGone(pod, nodes) || (pod.role !== null && roleIn(record, pod) === null);
+    if (isGone(pod, nodes) || isSaidToBeGone(pod, nodes)) return true;
+    return pod.role !== null && roleIn(record, pod) === null;
   });
 }
 
@@ -117,6 +123,15 @@ export function needsNewestNode(
   return bootId === null ? phase === "Running" : bootId !== node.bootId;
 }
 
+/** The record names others than the status says. */
+export function isNamedOtherwise(
+  { primary, backup }: VmRecord,
+  status: FTVirtualMachine["status"],
+): boolean {
+  const podOf = (nonce: string | null) => (nonce === null ? undefined : podOfNonce(nonce));
+  return podOf(primary) !== status?.primary?.pod || podOf(backup) !== status?.backup?.pod;
+}
+
 function roleIn(record: VmRecord, pod: Pick<ObservedPod, "name">): "primary" | "backup" | null {
   if (record.primary !== null && podOfNonce(record.primary) === pod.name) return "primary";
   if (record.backup !== null && podOfNonce(record.backup) === pod.name) return "backup";
@@ -131,9 +146,22 @@ function isGone(
   // Never bound to a node, and on its way out: there never was a process.
   if (pod.node === null) return pod.deleting || pod.phase === "Failed";
   const node = nodes.get(pod.node);
-  if (node === undefined || node.outOfService) return true;
+  if (node === undefined) return false;
   if (isTurnedAway(pod)) return node.ready;
-  return pod.bootId !== null && node.bootId !== pod.bootId;
+  return pod.bootId !== null && node.bootId !== null && node.bootId !== pod.bootId;
+}
+
+/**
+ * Somebody vouches for its node being off: by the taint out-of-service, which counts as for any pod only
+ * while the kubelet is silent too, or by deleting the Node object. A runner that answers belies it.
+ */
+function isSaidToBeGone(
+  pod: Omit<ObservedPod, "report">,
+  nodes: ReadonlyMap<string, ObservedNode>,
+): boolean {
+  if (pod.node === null) return false;
+  const node = nodes.get(pod.node);
+  return node === undefined || (node.outOfService && !node.ready);
 }
 
 /** Its kubelet would not start it, for instance for want of room: there never was a process. */

@@ -13,6 +13,8 @@ import type {
 } from "../api/v1alpha1.ts";
 import { conditionsOf } from "./conditions.ts";
 import { badEndsOf, divergedTooOften } from "./ends.ts";
+import { isKeyBound, keyUidOf } from "./key.ts";
+import { gatewayIpOf } from "./objects.ts";
 import type { Observation, ObservedPod } from "./observation.ts";
 import { isTransferring, type PairSight, works } from "./sight.ts";
 import type { Situation } from "./situation.ts";
@@ -45,6 +47,8 @@ export function statusOf(o: Observation, situation: Situation): FTVirtualMachine
     divergences,
     ...addressOf(o),
     ...(before.record === undefined ? {} : { record: before.record }),
+    ...keyOf(o, situation),
+    ...gatewayAddressOf(o),
     ...(running === undefined ? {} : { running }),
     lastPod,
     recentEnds: ends,
@@ -60,6 +64,8 @@ function phaseOf(o: Observation, { life, sight, record, ends }: Situation): Phas
       return life.why === "Trapped" || life.why === "BootFailed" ? "Failed" : "Stopped";
     case "stopping":
       return "Stopping";
+    case "withdrawing":
+      return "Pending";
     case "starting":
       return sight.candidates.some(({ pod }) => pod.startedMs !== null) ? "Starting" : "Pending";
     case "on":
@@ -75,6 +81,7 @@ function phaseOfPair(
   { sight, record, ends }: Pick<Situation, "sight" | "record" | "ends">,
 ): Phase {
   const { primary, backup } = sight;
+  if (!works(primary) && backup?.pod.report?.role === "taking over") return "Unprotected";
   if (!works(primary) && !works(backup)) {
     const youngest = Math.max(0, ...[primary, backup].map((seen) => seen?.pod.startedMs ?? 0));
     return o.nowMs - youngest < goLiveMs ? "Starting" : "Unreachable";
@@ -142,6 +149,19 @@ function lastFailoverOf(o: Observation, { record, sight }: Situation): LastFailo
 function freshDivergences(before: readonly RunnerEnd[], ends: readonly RunnerEnd[]): number {
   const known = new Set(before.map((end) => end.pod));
   return ends.filter((end) => end.reason === "Diverged" && !known.has(end.pod)).length;
+}
+
+/** A life keeps the key that it began with; a new one may begin with another. */
+function keyOf(o: Observation, { life }: Situation): Pick<FTVirtualMachineStatus, "key"> {
+  const known = o.vm.status?.key;
+  const uid = keyUidOf(o);
+  if (isKeyBound(life) && known !== undefined) return { key: known };
+  return uid === null ? {} : { key: { uid } };
+}
+
+function gatewayAddressOf(o: Observation): Pick<FTVirtualMachineStatus, "gatewayAddress"> {
+  const address = o.vm.status?.gatewayAddress ?? gatewayIpOf(o);
+  return address === null ? {} : { gatewayAddress: address };
 }
 
 /** Of the Service for clients. */

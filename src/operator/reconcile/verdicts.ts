@@ -3,6 +3,7 @@ import type { Reason } from "../api/reasons.ts";
 import type { Phase, RunnerEnd } from "../api/v1alpha1.ts";
 import type { Verdict, Verdicts } from "./conditions.ts";
 import { badEndsOf, divergedTooOften } from "./ends.ts";
+import { isKeyLost } from "./key.ts";
 import { differences, runningOf } from "./life.ts";
 import type { Observation } from "./observation.ts";
 import { isOver, isTransferring, type RunnerSight, works } from "./sight.ts";
@@ -37,7 +38,7 @@ function readyVerdict(
     case "Terminating":
       return verdict(false, "Deleting", "The machine is being switched off and removed");
     case "Stopping":
-      return verdict(false, "PoweringOff", "The guest is being switched off");
+      return stoppingVerdict(sight, record);
     case "Stopped":
     case "Lost":
     case "Failed":
@@ -65,6 +66,14 @@ function readyVerdict(
   }
   const where = sight.primary?.pod.node ?? "an unknown node";
   return verdict(true, "GuestRuns", `The guest runs on ${where}`);
+}
+
+function stoppingVerdict({ primary }: Situation["sight"], record: Situation["record"]): Verdict {
+  const isThere = primary !== null && (primary.nodeReady || primary.pod.report !== null);
+  if (isThere || record.primary === null) {
+    return verdict(false, "PoweringOff", "The guest is being switched off");
+  }
+  return verdict(false, "PairUnreachable", unreachableMessage(record));
 }
 
 function offVerdict(o: Observation, why: "PoweredOff" | Reason): Verdict {
@@ -108,6 +117,11 @@ function faultToleranceVerdict(o: Observation, { sight, record, life, ends }: Si
       "Disabled",
       "spec.faultTolerance.enabled is false: the machine is lost with its node",
     );
+  }
+  if (isKeyLost(o, life)) {
+    const message =
+      "The Secret with the pair's key is not the one that the halves have; stop and start the machine";
+    return verdict(false, "KeyLost", message);
   }
   const { primary, backup, candidates } = sight;
   if (record.backup !== null && works(backup) && works(primary)) {

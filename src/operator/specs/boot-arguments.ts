@@ -6,12 +6,15 @@ import { literal } from "./pod-parts.ts";
 const guestDirectory = "/guest";
 
 /**
- * The kinds of volume that a pod with restricted Pod Security may have. They are picked here as well as
- * by the API's rule: whoever may make a VM may not by that read a node's file system. Of any other
- * kind nothing is left, and the runner finds no kernel.
+ * The kinds of volume that a kernel may be in. They are picked here as well as by the API's rule: whoever may
+ * make a VM may not by that read a node's file system, or Secrets (as an initial RAM disk, which a kernel of
+ * their own prints). Of any other kind nothing is left, and the runner finds no kernel.
  */
 const volumeSources: readonly string[] = [
-  ...["configMap", "csi", "ephemeral", "image", "persistentVolumeClaim", "projected", "secret"],
+  "configMap",
+  "ephemeral",
+  "image",
+  "persistentVolumeClaim",
 ];
 
 export interface Boot {

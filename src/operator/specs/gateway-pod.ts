@@ -3,16 +3,16 @@
  * and runners find it again by the Service. A failover never takes it out of the Service for clients.
  */
 import { assert } from "../../shared/assert.ts";
-import { annotations, objectNames, podName, ports } from "../api/names.ts";
+import { annotations, podName, ports } from "../api/names.ts";
 import type { FTVirtualMachine, RunningSpec } from "../api/v1alpha1.ts";
 import type { KubernetesObject } from "../reconcile/actions.ts";
 import type { OperatorSettings } from "../reconcile/observation.ts";
 import { hashOf } from "./object-hash.ts";
 import { componentLabels, metadataOf } from "./object-metadata.ts";
 import { placementOf } from "./placement.ts";
-import { containerOf, keyFile, mounts, podSpecOf, probe, volumesOf } from "./pod-parts.ts";
+import { gatewayArguments } from "./pod-arguments.ts";
+import { containerOf, mounts, podSpecOf, probe, volumesOf } from "./pod-parts.ts";
 import { gatewayTemporary, resourcesOfGateway } from "./runner-resources.ts";
-import { publishedPort } from "./services.ts";
 
 export interface GatewayPodOptions {
   readonly vm: FTVirtualMachine;
@@ -53,7 +53,7 @@ export function gatewayPod(options: GatewayPodOptions): KubernetesObject {
         {
           name: "gateway",
           ...containerOf(running.image, settings),
-          args: gatewayArguments(vm),
+          args: gatewayArguments(vm, running),
           ports: [
             { name: "runners", containerPort: ports.gateway, protocol: "TCP" },
             { name: "http", containerPort: ports.http, protocol: "TCP" },
@@ -69,27 +69,12 @@ export function gatewayPod(options: GatewayPodOptions): KubernetesObject {
 
 /**
  * What a gateway was made from. When it is another one, the gateway is out of date: of the spec only what
- * is in its arguments, since everything else can change beside it.
+ * is in its arguments, since everything else can change beside it, and of the operator nothing, so that its
+ * upgrade breaks no connection.
  */
-export function gatewayTemplateHash(vm: FTVirtualMachine, { life, image }: RunningSpec): string {
-  return hashOf({ life, image, args: gatewayArguments(vm) });
-}
-
-function gatewayArguments(vm: FTVirtualMachine): readonly string[] {
-  const { name, namespace, uid } = vm.metadata;
-  const { ports: published, readiness } = vm.spec.network;
-  return [
-    ...["gateway", "--vm", uid],
-    ...["--listen", `0.0.0.0:${ports.gateway}`],
-    ...["--lease", `${namespace}/${objectNames(name).record}`],
-    ...["--key", keyFile],
-    ...["--http", `0.0.0.0:${ports.http}`],
-    ...published.flatMap(({ guestPort, protocol }, index) => {
-      const kind = protocol === "UDP" ? "/udp" : "";
-      return ["--publish", `0.0.0.0:${publishedPort(index)}:${guestPort}${kind}`];
-    }),
-    ...(readiness === undefined ? [] : ["--ready-port", String(readiness.tcpPort)]),
-  ];
+export function gatewayTemplateHash(vm: FTVirtualMachine, running: RunningSpec): string {
+  const { life, image } = running;
+  return hashOf({ life, image, args: gatewayArguments(vm, running) });
 }
 
 function probesOf({ timeoutMilliseconds }: RunningSpec) {

@@ -39,21 +39,23 @@ const elsewhere = (labels: Labels, namespace: string, more: Labels = {}): Somebo
   labels,
   namespace: { "kubernetes.io/metadata.name": namespace, ...more },
 });
+const beside = { labels: {}, namespace: own, sameNamespace: true } as const;
 const people = {
   "the VM's runner": pod("runner"),
   "the VM's gateway": pod("gateway"),
   "another VM's runner": pod("runner", "other"),
   "a runner of its name elsewhere": { ...pod("runner"), sameNamespace: false },
-  "any pod beside it": { labels: {}, namespace: own, sameNamespace: true },
+  "any pod beside it": beside,
   "the operator": elsewhere(settings.operatorLabels, "lockstep-system"),
   "a pod beside the operator": elsewhere({}, "lockstep-system"),
   "one that calls itself operator": elsewhere(settings.operatorLabels, "default"),
-  "a scraper by its label": elsewhere({ "lockstep.dev/scrape": "true" }, "metrics"),
+  "a scraper beside it": { ...beside, labels: { "lockstep.dev/scrape": "true" } },
+  "one that calls itself scraper": elsewhere({ "lockstep.dev/scrape": "true" }, "tenant"),
   "a scraper by its namespace": elsewhere({}, "metrics", { "lockstep.dev/monitoring": "true" }),
   "somebody outside": { labels: {} },
 } satisfies Record<string, Somebody>;
 const names = Object.keys(people);
-const readers = ["the operator", "a scraper by its label", "a scraper by its namespace"];
+const readers = ["the operator", "a scraper beside it", "a scraper by its namespace"];
 
 test.each([
   ["TCP", 7100, ["the VM's runner"]],

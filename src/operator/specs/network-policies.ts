@@ -5,8 +5,9 @@
  *     runner 7100 TCP, UDP    from the VM's runners
  *     gateway 7200            from the VM's runners
  *     published ports         from anywhere: they are published
- *     7101 (only reads)       from the operator, pods labelled lockstep.dev/scrape=true, and
- *                             namespaces labelled lockstep.dev/monitoring=true
+ *     7101 (only reads)       from the operator, pods of the VM's namespace labelled
+ *                             lockstep.dev/scrape=true, and namespaces labelled
+ *                             lockstep.dev/monitoring=true
  *     7102 (orders)           from the operator
  *     out of runners          to the VM's runners and gateway, and to the API server
  *
@@ -21,7 +22,11 @@ import type { OperatorSettings } from "../reconcile/observation.ts";
 import { componentLabels, metadataOf, podsOf } from "./object-metadata.ts";
 import { publishedPort } from "./services.ts";
 
-/** Labels by which whoever runs the cluster lets scrapers in. */
+/**
+ * Labels by which scrapers are let in. That of a pod counts beside the VM only: in a namespace of their own
+ * people give their pods what labels they like, and would read of everybody's VMs. Namespaces are labelled
+ * by whoever runs the cluster.
+ */
 const scrapeLabels = {
   pod: { "lockstep.dev/scrape": "true" },
   namespace: { "lockstep.dev/monitoring": "true" },
@@ -80,7 +85,7 @@ function policy(vm: FTVirtualMachine, component: "runner" | "gateway", spec: obj
 function readers(settings: OperatorSettings): readonly object[] {
   return [
     operator(settings),
-    { namespaceSelector: {}, podSelector: { matchLabels: scrapeLabels.pod } },
+    { podSelector: { matchLabels: scrapeLabels.pod } },
     { namespaceSelector: { matchLabels: scrapeLabels.namespace } },
   ];
 }

@@ -17,8 +17,11 @@ export function hashOf(value: unknown): string {
   return hex(crc32c(bytes)) + hex(fnv >>> 0);
 }
 
-/** JSON with sorted keys; what is undefined is left out, as JSON does. */
-function stableJson(value: unknown): string {
+/**
+ * JSON with sorted keys, since the API server may give them in another order; what is undefined is left out,
+ * as JSON does.
+ */
+export function stableJson(value: unknown): string {
   const sorted = (_key: string, part: unknown): unknown => {
     if (typeof part !== "object" || part === null || Array.isArray(part)) return part;
     return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));

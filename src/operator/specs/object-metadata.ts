@@ -3,6 +3,12 @@ import { assert } from "../../shared/assert.ts";
 import { type Component, labels } from "../api/names.ts";
 import { apiVersion, type FTVirtualMachine, kind } from "../api/v1alpha1.ts";
 
+/** By this label the operator knows what it made; nothing else is watched but VMs and nodes. */
+export const managedBy = {
+  label: "app.kubernetes.io/managed-by",
+  value: "lockstep-operator",
+} as const;
+
 type Texts = Readonly<Record<string, string>>;
 
 export interface SpecMetadata {
@@ -33,7 +39,7 @@ export function metadataOf(vm: FTVirtualMachine, name: string, more: Texts = {})
     labels: {
       "app.kubernetes.io/name": "lockstep",
       "app.kubernetes.io/instance": vmNamed,
-      "app.kubernetes.io/managed-by": "lockstep-operator",
+      [managedBy.label]: managedBy.value,
       [labels.vm]: vmNamed,
       ...more,
     },

@@ -92,8 +92,12 @@ test("a kernel of the user's is read from its volume, and no text of theirs is a
   expect(volumeMounts).toContainEqual({ name: "guest", mountPath: "/guest", readOnly: true });
 });
 
-test("a volume that is none of those allowed never gets into a pod", () => {
-  const volume = { hostPath: { path: "/etc" }, name: "key" } as object;
+test.each<[string, object]>([
+  ["the node's file system", { hostPath: { path: "/etc" }, name: "key" }],
+  ["a Secret", { secret: { secretName: "other" } }],
+  ["a Secret among other sources", { projected: { sources: [{ secret: { name: "other" } }] } }],
+  ["what a driver hands out", { csi: { driver: "secrets.example" } }],
+])("%s never gets into a pod as the volume of a kernel", (_, volume) => {
   const { volumes } = specOf(machineOf({ boot: { kernel: { ...kernel, volume } } }));
   expect(volumes.at(-1)).toEqual({ name: "guest" });
 });

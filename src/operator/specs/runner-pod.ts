@@ -12,27 +12,20 @@ import {
   successorGraceMs,
   successorWaitMs,
 } from "../../shared/limits.ts";
-import { annotations, objectNames, podName, ports, runnerFinalizer } from "../api/names.ts";
-import type { FTVirtualMachine, RunningSpec } from "../api/v1alpha1.ts";
+import { annotations, podName, ports, runnerFinalizer } from "../api/names.ts";
 import type { KubernetesObject } from "../reconcile/actions.ts";
 import type { OperatorSettings } from "../reconcile/observation.ts";
 import { bootOf } from "./boot-arguments.ts";
 import { componentLabels, metadataOf } from "./object-metadata.ts";
 import { placementOf } from "./placement.ts";
-import { containerOf, keyFile, mounts, podSpecOf, probe, volumesOf } from "./pod-parts.ts";
-import { memoryMiB, runnerResources, runnerTemporary } from "./runner-resources.ts";
+import { leaveWaitMs, type RunnerArgumentsOptions, runnerArguments } from "./pod-arguments.ts";
+import { containerOf, mounts, podSpecOf, probe, volumesOf } from "./pod-parts.ts";
+import { runnerResources, runnerTemporary } from "./runner-resources.ts";
 
-export interface RunnerPodOptions {
-  readonly vm: FTVirtualMachine;
+export interface RunnerPodOptions extends RunnerArgumentsOptions {
   readonly settings: OperatorSettings;
-  readonly running: RunningSpec;
-  readonly number: number;
-  /** Of the Service for runners; null: the guest has no network. */
-  readonly gatewayIp: string | null;
   /** Names of nodes that it should not be on if there are others. */
   readonly avoidNodes: readonly string[];
-  /** The record's epoch at which it may begin a new life; null: it joins, or begins the first one. */
-  readonly restartEpoch: number | null;
 }
 
 /**
@@ -40,8 +33,6 @@ export interface RunnerPodOptions {
  * whose pod is made meanwhile (`leaveWaitMs`).
  */
 const terminationGraceSeconds = 60;
-/** A new half is made as soon as the pod is being deleted; it needs some seconds to be named. */
-const leaveWaitMs = 40_000;
 /** A living runner that is slow beyond measure may still hand over; one that stands still cannot. */
 const livenessGraceSeconds = 15;
 
@@ -79,7 +70,7 @@ export function runnerPod(options: RunnerPodOptions): KubernetesObject {
         {
           name: "runner",
           ...containerOf(running.image, settings),
-          args: runnerArguments(options, name),
+          args: runnerArguments(options),
           env: [{ name: "POD_IP", valueFrom: { fieldRef: { fieldPath: "status.podIP" } } }],
           ports: [
             { name: "channel", containerPort: ports.channel, protocol: "TCP" },
@@ -94,29 +85,6 @@ export function runnerPod(options: RunnerPodOptions): KubernetesObject {
       ],
     },
   };
-}
-
-/** The image's first process adds the program's name. */
-function runnerArguments(options: RunnerPodOptions, pod: string): readonly string[] {
-  const { vm, running, gatewayIp, restartEpoch } = options;
-  const { name, namespace, uid } = vm.metadata;
-  return [
-    ...["runner", "--vm", uid, "--name", name],
-    ...bootOf(running.boot).args,
-    ...["--memory", String(memoryMiB(running.memory))],
-    ...["--listen", `0.0.0.0:${ports.channel}`],
-    ...["--lease", `${namespace}/${objectNames(name).record}`],
-    ...["--address", "$(POD_IP)", "--pod", pod],
-    ...["--key", keyFile],
-    ...["--http", `0.0.0.0:${ports.http}`],
-    ...["--control", `0.0.0.0:${ports.control}`],
-    ...(gatewayIp === null ? [] : ["--gateway", `${gatewayIp}:${ports.gateway}`]),
-    ...["--heartbeat", String(running.heartbeatMilliseconds)],
-    ...["--timeout", String(running.timeoutMilliseconds)],
-    ...["--lag-target", String(running.lagTargetMilliseconds)],
-    ...["--leave-wait", String(leaveWaitMs)],
-    ...(restartEpoch === null ? [] : ["--restart-epoch", String(restartEpoch)]),
-  ];
 }
 
 const probes = {
