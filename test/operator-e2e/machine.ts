@@ -100,6 +100,7 @@ export class Machine {
   async until(
     what: string,
     holds: (status: FTVirtualMachineStatus) => boolean,
+    timeoutMs = patienceMs,
   ): Promise<FTVirtualMachineStatus> {
     let last: FTVirtualMachineStatus = {};
     const ask = async () => {
@@ -107,7 +108,7 @@ export class Machine {
       return holds(last) ? last : null;
     };
     try {
-      return await until(what, ask, { everyMs: 100, timeoutMs: patienceMs });
+      return await until(what, ask, { everyMs: 100, timeoutMs });
     } catch (error) {
       const pods = await this.pods().catch(() => []);
       const story = { status: last, pods };
@@ -124,11 +125,12 @@ export class Machine {
   }
 
   /** Both halves work, and clients reach the guest. `afterEpoch`: not the pair that there was then. */
-  async whole(afterEpoch = -1): Promise<FTVirtualMachineStatus> {
-    return await this.until(`whole again after epoch ${afterEpoch}`, (seen) => {
+  async whole(afterEpoch = -1, timeoutMs = patienceMs): Promise<FTVirtualMachineStatus> {
+    const isWhole = (seen: FTVirtualMachineStatus) => {
       const isTrue = (type: string) => conditionOf(seen, type)?.status === "True";
       return isTrue("FaultTolerant") && isTrue("Ready") && (seen.epoch ?? -1) > afterEpoch;
-    });
+    };
+    return await this.until(`whole again after epoch ${afterEpoch}`, isWhole, timeoutMs);
   }
 
   async pods(): Promise<SeenPod[]> {
