@@ -1,6 +1,6 @@
 /** The CRD on a real API server: what it fills in, what it refuses with which words, what it shows. */
 import { fileURLToPath } from "node:url";
-import { beforeAll, expect, test } from "@jest/globals";
+import { beforeAll, expect, jest, test } from "@jest/globals";
 import { until } from "../../bench/waiting.ts";
 import { apiVersion, kind, plural } from "../../src/operator/api/v1alpha1.ts";
 import { describeWithApi, unlessSkipped, withApi } from "./api-level.ts";
@@ -9,6 +9,9 @@ import { accepted, booting, http, kernel, refused } from "./machine-specs.ts";
 const file = fileURLToPath(
   new URL("../../crds/lockstep.dev_ftvirtualmachines.yaml", import.meta.url),
 );
+// Several calls of kubectl take seconds on a computer that is busy.
+jest.setTimeout(60_000);
+
 const machines = `/apis/${apiVersion}/namespaces/default/${plural}`;
 
 function machine(name: string, spec: object | undefined, rest: object = {}) {
@@ -102,6 +105,18 @@ describeWithApi(`the CRD${unlessSkipped}`, () => {
     expect(lax.body["spec"]).toMatchObject({ boot: { kernel } });
     expect(JSON.stringify(lax.body["spec"])).not.toMatch(/colour|disks|hostPath/);
   });
+
+  test.each(["secret", "projected", "csi"])(
+    "takes no kernel from a volume of kind %s: whoever makes machines could read Secrets with it",
+    async (kind) => {
+      const spec = machine("curious", booting({ volume: { [kind]: { secretName: "other" } } }));
+      const strict = await dryRun(spec);
+      expect(strict.message).toContain(`unknown field "spec.boot.kernel.volume.${kind}"`);
+      const lax = await api().admin.create(`${machines}?fieldValidation=Ignore`, spec);
+      expect(lax.message).toContain("volume takes exactly one of configMap");
+      expect([strict.status, lax.status]).toEqual([400, 422]);
+    },
+  );
 
   test.each([true, false])("network.enabled stays %s", async (enabled) => {
     const name = `fixed-${enabled}`;

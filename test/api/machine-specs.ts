@@ -8,9 +8,7 @@ export const kernel = {
 export const http = { name: "http", port: 80, guestPort: 8080 };
 const ports = (...list: object[]) => ({ network: { ports: list } });
 
-const kindsOfVolume = [
-  ...["configMap", "csi", "ephemeral", "image", "persistentVolumeClaim", "projected", "secret"],
-];
+const kindsOfVolume = ["configMap", "ephemeral", "image", "persistentVolumeClaim"];
 
 export const accepted: readonly [string, object][] = [
   ["the least memory", { memory: "16Mi" }],
@@ -92,9 +90,9 @@ export const refused: readonly [object, string][] = [
   [booting({ initrd: undefined }), "spec.boot.kernel.initrd: Required value"],
   [
     booting({ volume: {} }),
-    "spec.boot.kernel.volume: Invalid value: volume takes exactly one of configMap, csi, ephemeral, image, persistentVolumeClaim, projected and secret",
+    "spec.boot.kernel.volume: Invalid value: volume takes exactly one of configMap, ephemeral, image and persistentVolumeClaim",
   ],
-  [booting({ volume: { secret: {}, image: {} } }), "volume takes exactly one of configMap"],
+  [booting({ volume: { configMap: {}, image: {} } }), "volume takes exactly one of configMap"],
   [
     { network: { enabled: false, ports: [http] } },
     "spec.network: Invalid value: ports can only be published with network.enabled: true; take them away",

@@ -100,12 +100,6 @@ const machines: readonly (readonly [string, MachineParts])[] = [
     kernelIn({ persistentVolumeClaim: { claimName: "k", readOnly: true } }),
   ],
   ["with a kernel in a ConfigMap", kernelIn({ configMap: { name: "k" } })],
-  ["with a kernel in a Secret", kernelIn({ secret: { secretName: "k" } })],
-  ["with a kernel by a driver", kernelIn({ csi: { driver: "kernels.example", readOnly: true } })],
-  [
-    "with a kernel of several sources",
-    kernelIn({ projected: { sources: [{ configMap: { name: "k" } }, { secret: { name: "i" } }] } }),
-  ],
 ];
 
 /** Numbered, so that each has objects of its own. */

@@ -58,6 +58,8 @@ describeWithHelm(`the chart${unlessNoHelm}`, () => {
 
     test.each([
       "list secrets -n default",
+      "delete secrets -n default",
+      "delete leases.coordination.k8s.io -n default",
       "update ftvirtualmachines.lockstep.dev -n default",
       "delete ftvirtualmachines.lockstep.dev -n default",
       "create pods -n default --subresource=exec",

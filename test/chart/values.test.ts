@@ -12,6 +12,7 @@ import {
   root,
   setting,
   someImage,
+  template,
   unlessNoHelm,
   type Values,
 } from "./chart.ts";
@@ -98,6 +99,24 @@ describeWithHelm(`the chart${unlessNoHelm}`, () => {
     ["no quantity", { "resources.limits.memory": "much" }, "at '/resources/limits/memory'"],
   ])("refuses %s", async (_, values, sentence) => {
     expect(await refusal({ ...someImage, ...values })).toContain(sentence);
+  });
+
+  test.each<[string, Values, string]>([
+    ["no tag", {}, "0.1.0"],
+    ["an empty tag", { "image.tag": "" }, "0.1.0"],
+    ["a tag", { "image.tag": "v1.10" }, "v1.10"],
+    ["a tag of a few digits", { "image.tag": 0 }, "0"],
+    ["a tag of many digits", { "image.tag": 20_261_123_231_500 }, "20261123231500"],
+  ])("takes %s to the letter", async (_, values, tag) => {
+    const rendered = await template({ ...someImage, "crds.enabled": false, ...values });
+    expect(rendered).toContain(`image: "registry.example.com/team/lockstep:${tag}"\n`);
+  });
+
+  test("takes a tag of digits as it is usually given", async () => {
+    const set = ["--set", "crds.enabled=false,image.repository=r.example.com/a,image.tag=1"];
+    expect(await helm().run(["template", release, chart, ...set])).toContain(
+      'image: "r.example.com/a:1"\n',
+    );
   });
 
   test("without an image says what to do", async () => {

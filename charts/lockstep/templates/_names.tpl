@@ -56,6 +56,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" $repository .Values.image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" $repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- $tag := .Values.image.tag -}}
+{{- /* A tag of digits alone is a number for Helm, which prints long ones with an exponent. */ -}}
+{{- if has (kindOf $tag) (list "int64" "float64") -}}
+{{- $tag = int64 $tag | toString -}}
+{{- end -}}
+{{- printf "%s:%s" $repository ($tag | default .Chart.AppVersion) -}}
 {{- end -}}
 {{- end -}}

@@ -19,6 +19,7 @@
  * this request refuses.
  */
 import https from "node:https";
+import { microTime } from "../../platform/micro-time.ts";
 import { arbiterTimeoutMs } from "../../shared/limits.ts";
 import type { Nonce, RecordRequest } from "../../shared/protocol/record.ts";
 import type { ApiServer } from "./in-cluster.ts";
@@ -240,9 +241,4 @@ function isNoAnswer(answer: unknown): answer is NoAnswer {
   return (
     typeof answer === "object" && answer !== null && "kind" in answer && answer.kind === "no answer"
   );
-}
-
-/** As the API wants the times of a Lease. */
-function microTime(date: Date): string {
-  return date.toISOString().replace("Z", "000Z");
 }
