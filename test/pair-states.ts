@@ -1,5 +1,5 @@
 /** States of the pair's core for table tests, and one step with its effects by kind. */
-import { heldConsoleBytesMax, recorderAheadEntriesMax } from "../src/shared/limits.ts";
+import { aloneLookMs, heldConsoleBytesMax, recorderAheadEntriesMax } from "../src/shared/limits.ts";
 import type { VmRecord } from "../src/shared/protocol/record.ts";
 import { newWatch } from "../src/vm-runner/failover/failure-detector.ts";
 import { initialState, step } from "../src/vm-runner/failover/pair.ts";
@@ -61,7 +61,7 @@ export function follower(but: Partial<Follower> = {}): Follower {
     suspectedMs: 0,
     announced: 0,
     poweredOff: false,
-    leaving: false,
+    leaving: null,
     ...but,
   };
 }
@@ -73,7 +73,7 @@ export function takingOver(but: Partial<TakingOver> = {}): TakingOver {
     sinceMs: nowMs,
     received: 9,
     poweredOff: false,
-    leaving: false,
+    leaving: null,
     ...but,
   };
 }
@@ -97,6 +97,7 @@ export function primary(but: Partial<Primary> = {}): Primary {
     leaving: null,
     poweredOff: null,
     takeover: null,
+    lookMs: nowMs + aloneLookMs,
     ...but,
   };
 }

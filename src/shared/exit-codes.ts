@@ -29,4 +29,9 @@ export const exitCodes = {
   noGvproxy: 13,
   /** An operator does not lead any more, because it could not renew its Lease: it is to be started again. */
   leaseLost: 14,
+  /**
+   * A runner that was told to leave had nobody to hand over to, and switched the VM off: nobody wished it
+   * off, so it may be booted anew elsewhere.
+   */
+  leftAlone: 15,
 } as const;

@@ -21,6 +21,11 @@ export const successorGraceMs = 2_500;
  * hand over to.
  */
 export const successorWaitMs = 10_000;
+/**
+ * A primary without a backup looks at the record this often: nobody's acknowledgements tell it that it
+ * still is the primary.
+ */
+export const aloneLookMs = 2_000;
 /** The executor shows a sign of life at least this often, even when the guest sleeps. */
 export const signOfLifeMs = 100;
 /** The executor closes a batch at the latest after this long. */

@@ -45,7 +45,7 @@ export interface RunnerOptions {
   readonly timings: PairTimings;
   /** The operator's word about the record at this epoch (PairConfig); null: nobody said so. */
   readonly restartEpoch: Epoch | null;
-  /** How long a primary that is told to leave waits for somebody to hand over to, in milliseconds. */
+  /** How long a runner that is told to leave waits for somebody to hand over to, in milliseconds. */
   readonly leaveWaitMs: number;
 }
 
@@ -65,6 +65,7 @@ export interface RunningRunner {
 /** The exit code that tells `lockstep up`, or Kubernetes, why a runner ended. */
 const exitCodeOf: Readonly<Record<ExitReason, number>> = {
   stopped: exitCodes.ok,
+  "left alone": exitCodes.leftAlone,
   superseded: exitCodes.superseded,
   "no record": exitCodes.noRecord,
   diverged: exitCodes.divergence,

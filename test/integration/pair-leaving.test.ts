@@ -1,5 +1,6 @@
 /** Halves that leave on purpose: hand-over, and power off. */
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { exitCodes } from "../../src/shared/exit-codes.ts";
 import { ConsoleJudge } from "./pair-console.ts";
 import { PairProcesses, type TestRunner } from "./pair-processes.ts";
 
@@ -40,7 +41,8 @@ test("SIGTERM of a backup leaves the primary alone; SIGTERM of both switches the
   expect(await pair.untilAlone(primary)).toMatchObject({ primary: primary.nonce, takeovers: 0 });
   await console.expectWhole();
   primary.process.terminate();
-  await expectSwitchedOff(primary);
+  expect(await primary.process.exitCode()).toBe(exitCodes.leftAlone);
+  expect(await pair.record()).toMatchObject({ primary: null, backup: null, takeovers: 0 });
 });
 
 test("POST /poweroff switches the VM off for both halves, and for whoever comes later", async () => {

@@ -1,15 +1,20 @@
 /**
- * Draws how the pair watches itself, and an operator that begins the VM anew when both halves are
- * lost: from generators of their own, so that seeds without them stay what they are.
+ * Draws how the pair watches itself, an operator that begins the VM anew when both halves are lost, and
+ * what a lone primary comes to: from generators of their own, so that seeds without them stay what they
+ * are.
  */
 import { type PairTimings, pairTimings } from "../../src/vm-runner/failover/pair-timings.ts";
 import type { Fault, OperatorShape } from "./scenario.ts";
-import { below, pick, randomOf } from "./world/random.ts";
+import { below, pick, type Random, randomOf } from "./world/random.ts";
 
 /** Of all seeds. */
 const timingsShare = 0.2;
 /** Of all seeds. */
 const operatorShare = 0.2;
+/** Of all seeds. */
+const aloneShare = 0.03;
+/** Of all seeds. */
+const goneWhileAloneShare = 0.01;
 
 /** As users may choose them: the time-out is more than 3 heartbeats. */
 export function drawTimings(seed: number): PairTimings {
@@ -56,6 +61,63 @@ export function drawOperator(seed: number, faultyMs: number): DrawnOperator {
   }
   if (random() < 0.25) put(faultyMs * random(), { kind: "power off" });
   return { operator, faults };
+}
+
+export interface DrawnLeaving {
+  readonly leaveWaitMs: number;
+  readonly faults: readonly Fault[];
+}
+
+/**
+ * The half that stays alone is told to leave, as a primary or while it takes over, and the other one
+ * comes back late, but within the time for which the first one waits. `others`: the scenario's other
+ * faults; half of the time there are none of them, since they often kill whoever waits.
+ */
+export function drawLeaving(
+  seed: number,
+  others: readonly Fault[],
+  faultyMs: number,
+): DrawnLeaving {
+  const random = randomOf(seed, "leaving");
+  if (random() >= aloneShare) return { leaveWaitMs: 0, faults: others };
+  const kept = random() < 0.5 ? [] : others;
+  return { leaveWaitMs: leaveWaitDrawnMs, faults: [...kept, ...leavingFaults(random, faultyMs)] };
+}
+
+function leavingFaults(random: Random, faultyMs: number): readonly Fault[] {
+  const atMs = aloneAtMs(random, faultyMs);
+  const least = { silent: false, restartMs: 13_000 + 2_000 * random() };
+  const laterMs = atMs + 20 * random();
+  if (random() < 0.5) {
+    return [
+      { atMs, kind: "crash", node: "backup", ...least },
+      { atMs: laterMs, kind: "terminate", node: "primary", restartMs: 100 },
+    ];
+  }
+  return [
+    { atMs, kind: "arbiter down", arbiter: 0, forMs: 300 },
+    { atMs, kind: "crash", node: "primary", ...least },
+    { atMs: laterMs + 50, kind: "terminate", node: "backup", restartMs: 100 },
+  ];
+}
+
+/** When the pair is complete, if nothing went wrong before, and soon enough for what follows. */
+function aloneAtMs(random: Random, faultyMs: number): number {
+  return Math.max(0, faultyMs - 100 - 0.5 * (faultyMs - 500) * random());
+}
+
+/** Much longer than the wait for a half that was there a moment ago, whatever the clocks do. */
+const leaveWaitDrawnMs = 30_000;
+
+/** The record is deleted while a primary has no backup. */
+export function drawGoneWhileAlone(seed: number, faultyMs: number): readonly Fault[] {
+  const random = randomOf(seed, "gone while alone");
+  if (random() >= goneWhileAloneShare) return [];
+  const atMs = aloneAtMs(random, faultyMs);
+  return [
+    { atMs, kind: "crash", node: "backup", silent: false, restartMs: 400 + 200 * random() },
+    { atMs: Math.min(atMs + 50 + 250 * random(), faultyMs), kind: "record gone" },
+  ];
 }
 
 type FaultBody =

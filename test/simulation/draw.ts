@@ -3,7 +3,7 @@
  * not drowned by common ones and each pair of kinds meets now and then.
  */
 import { drawOutside } from "./draw-outside.ts";
-import { drawOperator, drawTimings } from "./draw-pair.ts";
+import { drawGoneWhileAlone, drawLeaving, drawOperator, drawTimings } from "./draw-pair.ts";
 import type { Node } from "./events.ts";
 import {
   type ClockShape,
@@ -67,7 +67,7 @@ function fullScenario(seed: number): Scenario {
   const patientDeath = random() < 0.6;
   const kinds = enabledKinds(random, store.kind);
   const pastes = drawPastes(seed, faultyMs);
-  const faults: Fault[] = [];
+  let faults: Fault[] = [];
   const count = 1 + below(random, 10);
   for (let i = 0; i < count; i++) {
     // Some strike while the pair is being made, some soon after another one.
@@ -84,13 +84,18 @@ function fullScenario(seed: number): Scenario {
   faults.push(...more.faults);
   const { operator, faults: losses } = drawOperator(seed, faultyMs);
   faults.push(...losses);
+  const goneWhileAlone = drawGoneWhileAlone(seed, faultyMs);
+  const leaving = drawLeaving(seed, [...faults, ...goneWhileAlone], faultyMs);
+  const { leaveWaitMs } = leaving;
+  faults = [...leaving.faults];
   faults.sort((a, b) => a.atMs - b.atMs);
   return {
     seed,
     nodes,
     spares,
-    // A pair that is never lost needs no operator.
-    patientDeath: patientDeath && operator === null,
+    // A pair that is never lost needs no operator, and neither half of it stays alone for long.
+    patientDeath:
+      patientDeath && operator === null && leaveWaitMs === 0 && goneWhileAlone.length === 0,
     faultyMs,
     network: drawNetwork(random),
     store,
@@ -104,6 +109,7 @@ function fullScenario(seed: number): Scenario {
     clients: Math.max(pick(random, [1, 1, 2, 3]), ...pastes.map(({ clients }) => clients)),
     outside,
     timings: drawTimings(seed),
+    leaveWaitMs,
     operator,
     faults,
   };

@@ -29,6 +29,8 @@ export interface Scenario {
   readonly outside: OutsideShape | null;
   /** How the pair watches itself. */
   readonly timings: PairTimings;
+  /** How long a runner that is told to leave waits for somebody to hand over to. */
+  readonly leaveWaitMs: number;
   /** Who begins the VM anew when both halves are lost; null: nobody. */
   readonly operator: OperatorShape | null;
   /** In the order of `atMs`. */
@@ -221,6 +223,7 @@ export const plainScenario: Scenario = {
   clients: 0,
   outside: null,
   timings: pairTimings,
+  leaveWaitMs: 0,
   operator: null,
   faults: [],
 };

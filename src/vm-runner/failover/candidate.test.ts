@@ -59,6 +59,24 @@ test("a VM without a record is not started: a deleted record must not look like 
   expect(after(candidate(), null, tick, read(null)).exit).toBe("no record");
 });
 
+test("while dials fail in a row it looks ever more seldom, and as before after one that succeeds", () => {
+  let [atMs, looking] = [nowMs, after(candidate(), null, tick)];
+  const pauses: number[] = [];
+  const fails: PairInput = { kind: "dialFailed", refused: true };
+  for (let times = 0; times < 7; times++) {
+    const failed = looking.step([read(record(4, peer)), fails], atMs);
+    const { role } = failed.state;
+    const retryMs = role.kind === "candidate" ? role.retryMs : atMs;
+    pauses.push(retryMs - atMs);
+    atMs = retryMs;
+    looking = failed.step([tick], atMs);
+  }
+  expect(pauses).toEqual([100, 200, 400, 800, 1_600, 2_000, 2_000]);
+  const lost: PairInput = { kind: "linkClosed", link: 1 };
+  const met = looking.step([read(record(4, peer)), dialled, lost], atMs);
+  expect(met.role).toMatchObject({ retryMs: atMs + 100, failedDials: 0 });
+});
+
 test("a VM that was stopped is not started", () => {
   expect(after(candidate(), null, tick, read(record(7, null))).exit).toBe("stopped");
 });

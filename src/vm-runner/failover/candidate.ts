@@ -9,8 +9,9 @@ import type { Candidate, Link, PairInput, PairState } from "./pair-types.ts";
 import { becomePrimary, followPrimary, helloOf } from "./roles.ts";
 import type { Turn } from "./turn.ts";
 
-/** Pause before the next look at the record after a dial or a refusal. */
+/** Pause before the next look at the record after a refusal or a dial; it doubles with each that fails. */
 const candidateRetryMs = 100;
+const candidateRetryMaxMs = 2_000;
 
 export function onCandidateInput(
   state: PairState,
@@ -26,10 +27,11 @@ export function onCandidateInput(
       return withRole(state, {
         ...role,
         link: input.link,
+        failedDials: 0,
         retryMs: turn.nowMs + state.config.timings.failureTimeoutMs,
       });
     case "dialFailed":
-      return retryLater(state, role, turn);
+      return retryLater(state, { ...role, failedDials: role.failedDials + 1 }, turn);
     case "linkClosed":
       return input.link === role.link ? retryLater(state, role, turn) : state;
     case "message":
@@ -128,7 +130,8 @@ function onRefuse(
 }
 
 function retryLater(state: PairState, role: Candidate, turn: Turn): PairState {
-  const retryMs = turn.nowMs + candidateRetryMs;
+  const pauseMs = candidateRetryMs * 2 ** Math.max(0, role.failedDials - 1);
+  const retryMs = turn.nowMs + Math.min(pauseMs, candidateRetryMaxMs);
   return withRole(state, { ...role, dialling: false, link: null, retryMs });
 }
 

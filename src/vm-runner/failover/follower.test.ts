@@ -200,11 +200,11 @@ test("news of the record are read, again and again until they are seen", () => {
 });
 
 test("an old primary that is needed no more ends, and takes over when it is named yet", () => {
-  const leaving = { leaving: true };
+  const leaving = { leaving: { untilMs: 0 } };
   const read = (known: ReturnType<typeof record>) =>
     bereft(named, leaving).step([{ kind: "recordRead", record: known }]);
   expect(read(record(5, peer)).exit).toBe("stopped");
-  expect(read(named).role).toMatchObject({ kind: "takingOver", leaving: true });
+  expect(read(named).role).toMatchObject({ kind: "takingOver", leaving: { untilMs: 0 } });
 });
 
 test.each(["diverged", "trapped"] as const)("one that has %s says so and stops", (kind) => {
@@ -242,7 +242,7 @@ test("told to leave while it suspects the primary it stays, until the primary is
   const suspecting = follower({ suspicion: "silence" });
   const told = after(suspecting, named, { kind: "terminate" });
   expect(told.exit).toBeNull();
-  const heard = after({ ...suspecting, leaving: true }, named, { kind: "tick" });
+  const heard = after({ ...suspecting, leaving: { untilMs: 0 } }, named, { kind: "tick" });
   expect(heard.exit).toBe("stopped");
 });
 
@@ -251,6 +251,8 @@ test("told to leave while it suspects the primary, and handed over to: it lives,
   const told = after(suspecting, named, { kind: "terminate" });
   const handedOver = told.step([{ kind: "recordRead", record: record(5, me, peer) }]);
   expect(handedOver.role).toMatchObject({ kind: "primary", leaving: { kind: "waiting" } });
+  const again = told.step([{ kind: "terminate" }], nowMs + 100);
+  expect(again.role).toMatchObject({ leaving: { untilMs: nowMs } });
 });
 
 test("a candidate that comes to a backup is sent away", () => {

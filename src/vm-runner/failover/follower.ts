@@ -8,7 +8,7 @@ import { excuseStandstill, lossOf } from "./failure-detector.ts";
 import { onFollowerExecutor } from "./follower-executor.ts";
 import { acknowledge, onFollowerMessage } from "./follower-messages.ts";
 import type { Follower, PairInput, PairState } from "./pair-types.ts";
-import { becomePrimary, becomeTakingOver, discard, helloOf } from "./roles.ts";
+import { becomePrimary, becomeTakingOver, discard, helloOf, leaveBy } from "./roles.ts";
 import { recordRetryMs, type Turn } from "./turn.ts";
 
 /**
@@ -45,8 +45,8 @@ export function onFollowerInput(
       return onRecordRead(state, role, turn);
     case "terminate":
       // With the primary lost, ending now would be the end of the VM.
-      if (role.suspicion !== null) return withFollower(state, { ...role, leaving: true });
-      return leave(state, role, turn);
+      if (role.suspicion === null) return leave(state, role, turn);
+      return withFollower(state, { ...role, leaving: leaveBy(state, role.leaving, turn) });
     case "wrongKey":
     case "chunkSent":
     case "answer":
@@ -88,7 +88,7 @@ function onTick(state: PairState, role: Follower, turn: Turn): PairState {
   const loss = lossOf(silenceThatCounts(reported, turn.nowMs), state.config.timings, turn.nowMs);
   if (loss === null) {
     const isBack = reported.suspicion !== null && reported.link !== null;
-    if (isBack && reported.leaving) return leave(state, reported, turn);
+    if (isBack && reported.leaving !== null) return leave(state, reported, turn);
     return withFollower(state, { ...reported, suspicion: null });
   }
   if (reported.machine.kind !== "standing") return discard(state, reported, turn);
@@ -128,19 +128,20 @@ function onRecordRead(state: PairState, role: Follower, turn: Turn): PairState {
     return isBehind(state, role) ? { ...state, readAgainMs: turn.nowMs + recordRetryMs } : state;
   }
   if (known.backup === nonce) return becomeTakingOver(state, role, role.suspicion, turn);
-  const mayBeNamedYet = known.primary === role.primary && !role.leaving;
+  const mayBeNamedYet = known.primary === role.primary && role.leaving === null;
   if (mayBeNamedYet && turn.nowMs - role.suspectedMs < unnamedWaitMs) {
     return { ...state, readAgainMs: turn.nowMs + unnamedWaitMs / 20 };
   }
-  const message = role.leaving
-    ? "told to leave, and the record names this runner no more"
-    : `the record at epoch ${known.epoch} names neither half as ${nonce}`;
-  return turn.stop(state, role.leaving ? "stopped" : "superseded", message);
+  if (role.leaving !== null) {
+    return turn.stop(state, "stopped", "told to leave, and the record names this runner no more");
+  }
+  const message = `the record at epoch ${known.epoch} names neither half as ${nonce}`;
+  return turn.stop(state, "superseded", message);
 }
 
 function onLinkLost(state: PairState, role: Follower, turn: Turn): PairState {
   if (role.machine.kind !== "standing") return discard(state, role, turn);
-  if (role.leaving) {
+  if (role.leaving !== null) {
     return suspect(state, lost(role, turn), "the primary hung up on a runner that leaves", turn);
   }
   turn.effects.push({ kind: "dial" });

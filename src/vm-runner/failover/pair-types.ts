@@ -29,8 +29,8 @@ export interface PairConfig {
    */
   readonly restartEpoch: Epoch | null;
   /**
-   * A primary that is told to leave, and has nobody to hand over to, waits this long for somebody before
-   * it switches the VM off. 0 where nobody would come.
+   * A runner that is told to leave, and has nobody to hand over to, waits this long for somebody, from
+   * the moment it was told, before it switches the VM off. 0 where nobody would come.
    */
   readonly leaveWaitMs: number;
 }
@@ -67,6 +67,8 @@ export interface Candidate {
   readonly link: Link | null;
   /** When the next look at the record, and then the next dial, is due. */
   readonly retryMs: number;
+  /** Dials that failed in a row. */
+  readonly failedDials: number;
   /** State transfers that were broken off in a row. */
   readonly brokenOff: number;
 }
@@ -98,7 +100,7 @@ export interface Follower {
    * The old primary after a planned hand-over, or a backup that was told to stop while it suspects
    * its primary: it exits once it is named no more, or its primary is back.
    */
-  readonly leaving: boolean;
+  readonly leaving: LeaveBy | null;
 }
 
 /** Nothing yet; a snapshot on its way; standing at the snapshot's entry or later. */
@@ -122,7 +124,8 @@ export interface TakingOver {
   /** The last entry acknowledged: all of them are executed before this runner goes live. */
   readonly received: StepIndex;
   readonly poweredOff: boolean;
-  readonly leaving: boolean;
+  /** It was told to leave: it takes over first, and then leaves in order. */
+  readonly leaving: LeaveBy | null;
 }
 
 /** Named primary, alone or with a follower. */
@@ -152,6 +155,8 @@ export interface Primary {
   readonly poweredOff: StepIndex | null;
   /** Why and when the take-over began, until the recorder runs. */
   readonly takeover: { readonly reason: string; readonly sinceMs: number } | null;
+  /** When the next look at the record is due, while it has no backup. */
+  readonly lookMs: number;
 }
 
 /** The recorder waits before an entry above `through`, and after printing up to `printed`. */
@@ -161,17 +166,26 @@ export interface Allowance {
 }
 
 /**
+ * A runner that was told to leave goes on with the VM until then, if nobody is there to hand over to: for
+ * as long as it was configured, from the moment it was told, whatever its role was then.
+ */
+export interface LeaveBy {
+  readonly untilMs: number;
+}
+
+/**
  * How far the planned hand-over is: waiting for a backup to be named, for the recorder to stop,
  * for the backup to execute everything (then `handover` is asked).
  */
-export type Leaving =
-  /** With nobody there at `untilMs`, the VM is switched off. */
-  | { readonly kind: "waiting"; readonly untilMs: number }
-  | { readonly kind: "pausing" }
-  /** `next` is the first entry that will be the new primary's. */
-  | { readonly kind: "draining"; readonly next: StepIndex }
-  /** There was nobody to hand over to: the VM is being switched off. */
-  | { readonly kind: "poweringOff" };
+export type Leaving = LeaveBy &
+  (
+    | { readonly kind: "waiting" }
+    | { readonly kind: "pausing" }
+    /** `next` is the first entry that will be the new primary's. */
+    | { readonly kind: "draining"; readonly next: StepIndex }
+    /** There was nobody to hand over to: the VM is being switched off. */
+    | { readonly kind: "poweringOff" }
+  );
 
 export interface FollowerOfMine {
   readonly nonce: Nonce;
@@ -216,6 +230,8 @@ interface Stopped {
 
 export type ExitReason =
   | "stopped"
+  /** Told to leave, it had nobody to hand over to, and switched the VM off. */
+  | "left alone"
   | "superseded"
   | "no record"
   | "diverged"

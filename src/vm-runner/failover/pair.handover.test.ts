@@ -133,7 +133,7 @@ test.each(moments)(
     // Then 'alone' was on its way, and names the dead one: the operator's restart is for that.
     const settled = moment === "the new primary knows" || moment === "'alone' is granted";
     expect(world.record.primary).toBe(settled ? "b1" : null);
-    expect(world.at("a").exit?.reason).toBe("stopped");
+    expect(world.at("a").exit?.reason).toBe(settled ? "stopped" : "left alone");
   },
 );
 
@@ -144,6 +144,54 @@ test("told to leave with nobody to hand over to, the primary switches the guest 
   story.terminate("a");
   await story.untilEnded("a", successorWaitMs + 3_000);
   expect(world.record).toMatchObject({ primary: null, backup: null });
+  expect(world.at("a").exit?.reason).toBe("left alone");
+});
+
+test("a guest that switches itself off while its runner waits to leave was not left alone", async () => {
+  const story = await pairedStory({ leaveWaitMs: 20_000 });
+  const { world } = story;
+  story.crash("b");
+  story.terminate("a");
+  await story.run(1_000);
+  story.powerOff();
+  await story.untilEnded("a");
+  expect(world.at("a").exit?.reason).toBe("stopped");
+});
+
+const leaveWaitMs = 4 * successorWaitMs;
+
+test("a backup that is told to leave while it takes over waits as long as it was configured", async () => {
+  const story = await pairedStory({ leaveWaitMs });
+  const { world } = story;
+  await story.run(100);
+  world.arbiters.down(0, 200);
+  story.crash("a");
+  await story.run(50);
+  story.terminate("b");
+  const toldMs = world.nowMs;
+  await story.untilAlive("b");
+  await story.untilEnded("b", 2 * leaveWaitMs);
+  expect(world.nowMs - toldMs).toBeGreaterThanOrEqual(leaveWaitMs);
+  expect(world.nowMs - toldMs).toBeLessThan(leaveWaitMs + 2_000);
+  expect(world.at("b").exit?.reason).toBe("left alone");
+});
+
+test("a candidate that comes to a runner that leaves, and dies, does not make its wait shorter", async () => {
+  const story = await pairedStory({ leaveWaitMs });
+  const { world } = story;
+  story.crash("b");
+  await story.until("alone", () => world.record.backup === null);
+  story.terminate("a");
+  const toldMs = world.nowMs;
+  world.start("b");
+  await story.until("transfer", () => {
+    return world.at("a").reports.filter(({ kind }) => kind === "transferStarted").length === 2;
+  });
+  story.crash("b");
+  await story.run(leaveWaitMs - 1_000);
+  expect(world.at("a").live).toBe(true);
+  await story.untilEnded("a", 2_000);
+  expect(world.nowMs - toldMs).toBeGreaterThanOrEqual(leaveWaitMs);
 });
 
 test("told to leave while a candidate joins, the primary waits for it and hands over", async () => {

@@ -63,7 +63,7 @@ const ways: [string, After, VmRecord][] = [
       stateOf(
         primary({
           follower: followerOfMine({ kind: "lost" }, { link: null }),
-          leaving: { kind: "draining", next: 10 },
+          leaving: { kind: "draining", next: 10, untilMs: 0 },
         }),
         paired,
       ),

@@ -3,7 +3,8 @@ import { assert, unreachable } from "../../shared/assert.ts";
 import { appendBatch, emptyLog } from "../logging-channel/log-buffer.ts";
 import { hasRoom, holdOutput } from "../output-rule/output-hold.ts";
 import type { Batch, ExecutorEvent, RunnerOutput } from "../replay/executor-protocol.ts";
-import type { PairState, Primary } from "./pair-types.ts";
+import type { StepIndex } from "../replay/log-entry.ts";
+import type { Leaving, PairState, Primary } from "./pair-types.ts";
 import { dropFollower, onSnapshotChunk, onSnapshotTaken, wantsLog } from "./primary-follower.ts";
 import type { Turn } from "./turn.ts";
 
@@ -37,7 +38,7 @@ function onProgress(state: PairState, role: Primary, event: Progress, turn: Turn
     case "live":
       return onLive(state, role, event, turn);
     case "paused":
-      return { ...role, leaving: { kind: "draining", next: event.next } };
+      return { ...role, leaving: draining(role, event.next) };
     case "snapshotTaken":
       return onSnapshotTaken(role, event, turn);
     case "snapshotChunk":
@@ -53,6 +54,11 @@ function onProgress(state: PairState, role: Primary, event: Progress, turn: Turn
       return role;
   }
   return unreachable(event);
+}
+
+function draining({ leaving }: Primary, next: StepIndex): Leaving {
+  assert(leaving !== null, "the recorder stops for a runner that leaves");
+  return { kind: "draining", next, untilMs: leaving.untilMs };
 }
 
 /** Sent at once; kept until the follower has acknowledged it. */

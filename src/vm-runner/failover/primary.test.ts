@@ -17,7 +17,7 @@ import {
   stateOf,
   typed,
 } from "../../../test/pair-states.ts";
-import { successorWaitMs } from "../../shared/limits.ts";
+import { aloneLookMs, successorWaitMs } from "../../shared/limits.ts";
 import type { RecordRequest, VmRecord } from "../../shared/protocol/record.ts";
 import { emptyHold } from "../output-rule/output-hold.ts";
 import { step } from "./pair.ts";
@@ -97,7 +97,7 @@ test("an output waits for everybody whom an unsettled 'pair' could have named", 
 const bye = { kind: "bye", reason: "stopping", message: "" } as const;
 
 test("while a hand-over is unsettled nothing leaves", () => {
-  const leaving: Leaving = { kind: "draining", next: 10 };
+  const leaving: Leaving = { kind: "draining", next: 10, untilMs: 0 };
   const asked = after({ ...having("paired"), leaving }, paired, tick, { kind: "noAnswer" });
   expect(asked.asked).toEqual(["handover"]);
   const printing = asked.step([recorded(10), printed(10), ack(10)]);
@@ -180,16 +180,21 @@ test("handed over, it follows its successor, tells it so, and gets its full spee
   const role = {
     ...having("paired"),
     cpuLimit: 0.5,
-    leaving: { kind: "draining", next: 10 },
+    leaving: { kind: "draining", next: 10, untilMs: 0 },
   } as const;
   const swapped = after(role, paired, tick, answered("handover", record(5, peer, me)));
-  expect(swapped.role).toMatchObject({ kind: "follower", leaving: true, received: 9, link: 1 });
+  expect(swapped.role).toMatchObject({
+    kind: "follower",
+    leaving: { untilMs: 0 },
+    received: 9,
+    link: 1,
+  });
   expect(swapped.sent).toEqual(["recordChanged"]);
   expect(swapped.commands).toContain("cpuLimit");
 });
 
 test("a hand-over whose backup dies is given up, and the guest goes on until it can be switched off", () => {
-  const role = { ...having("lost"), leaving: { kind: "draining", next: 10 } } as const;
+  const role = { ...having("lost"), leaving: { kind: "draining", next: 10, untilMs: 0 } } as const;
   const again = after(role, paired, tick, answered("alone", record(5, me)));
   expect(again.commands).toEqual(["record"]);
   expect(again.step([tick], nowMs + successorWaitMs - 1).commands).toEqual(["record"]);
@@ -198,6 +203,18 @@ test("a hand-over whose backup dies is given up, and the guest goes on until it 
     kind: "input",
     input: { kind: "powerOff" },
   });
+});
+
+test("the time for which a runner waits as it leaves is never made shorter by another half", () => {
+  const untilMs = nowMs + 3 * successorWaitMs;
+  const waiting = { ...having("catchingUp"), leaving: { kind: "waiting", untilMs } } as const;
+  expect(after(waiting, alone, tick).role).toMatchObject({ leaving: { untilMs } });
+  const draining = { ...having("lost"), leaving: { kind: "draining", next: 10, untilMs } } as const;
+  const again = after(draining, paired, tick, answered("alone", record(5, me)));
+  expect(again.role).toMatchObject({ leaving: { kind: "waiting", untilMs } });
+  const late = { ...waiting, leaving: { kind: "waiting", untilMs: nowMs + 1 } } as const;
+  const more = { leaving: { untilMs: nowMs + successorWaitMs } };
+  expect(after(late, alone, tick).role).toMatchObject(more);
 });
 
 test("told to leave while a candidate joins that then dies, it waits for another one", () => {
@@ -213,6 +230,53 @@ test("told to leave while a candidate joins that then dies, it waits for another
 test("told to leave alone, it switches the guest off once", () => {
   const off = after(primary(), alone, { kind: "terminate" }, tick, { kind: "terminate" }, tick);
   expect(off.commands).toEqual(["input"]);
+});
+
+test("who switched the guest off since it was left alone says so; other ends of the VM are plain", () => {
+  const stopped: PairInput = { kind: "recordRead", record: record(5, null) };
+  const leaving = { kind: "poweringOff", untilMs: nowMs } as const;
+  expect(after(primary({ leaving }), alone, stopped).exit).toBe("left alone");
+  expect(after(primary(), alone, stopped).exit).toBe("stopped");
+  const waiting = { kind: "waiting", untilMs: nowMs + 1 } as const;
+  expect(after(primary({ leaving: waiting }), alone, stopped).exit).toBe("stopped");
+});
+
+const reads = (result: After) => result.of("readRecord").length;
+
+test("without a backup it looks at the record every few seconds, and not while it asks", () => {
+  const early = after(primary(), alone).step([tick], nowMs + aloneLookMs - 1);
+  expect(reads(early)).toBe(0);
+  const looking = early.step([tick, tick], nowMs + aloneLookMs);
+  expect(reads(looking)).toBe(1);
+  const answer: PairInput = { kind: "recordRead", record: alone };
+  const seen = looking.step([answer, tick], nowMs + aloneLookMs + 5);
+  expect(reads(seen.step([tick], nowMs + 2 * aloneLookMs))).toBe(1);
+  expect(reads(seen.step([tick], nowMs + 2 * aloneLookMs + 5))).toBe(2);
+  const asking = after(having("lost"), paired, tick).step([tick], nowMs + aloneLookMs);
+  expect(asking.asked).toEqual(["alone"]);
+  expect(reads(asking)).toBe(0);
+});
+
+test("a look that gets no answer changes nothing, and the next one comes at its time", () => {
+  const looking = after(primary(), alone).step([tick], nowMs + aloneLookMs);
+  const blind = looking.step([{ kind: "recordUnreadable" }, tick], nowMs + aloneLookMs + 1_000);
+  expect(blind.exit).toBeNull();
+  expect(reads(blind)).toBe(1);
+  expect(reads(blind.step([tick], nowMs + 2 * aloneLookMs))).toBe(2);
+});
+
+test("with a named backup it need not look at the record", () => {
+  expect(reads(after(having("paired"), paired).step([tick], nowMs + aloneLookMs))).toBe(0);
+});
+
+test.each<[string, VmRecord | null, string | null]>([
+  ["others are named", record(5, "x", "y"), "superseded"],
+  ["the VM was stopped", record(5, null), "stopped"],
+  ["it was deleted", null, "no record"],
+  ["nothing has changed", alone, null],
+  ["it is an old one", record(3, "x"), null],
+])("a lone primary reads the record, and %s", (_, now, exit) => {
+  expect(after(primary(), alone, { kind: "recordRead", record: now }).exit).toBe(exit);
 });
 
 test("told to leave before it is live, it waits until it is", () => {
@@ -254,7 +318,7 @@ test("a primary that is told to leave alone waits as long as it was configured f
   const told = step(patient(stateOf(primary(), alone)), { kind: "terminate" }, nowMs);
   expect(told.effects).toEqual([]);
   const early = step(told.state, tick, nowMs + 39_999);
-  expect(early.effects).toEqual([]);
+  expect(early.effects).toEqual([{ kind: "readRecord" }]);
   const late = step(early.state, tick, nowMs + 40_000);
   const powerOff = { kind: "input", input: { kind: "powerOff" } };
   expect(late.effects).toContainEqual({ kind: "executor", command: powerOff });

@@ -4,8 +4,9 @@
  */
 
 import { unreachable } from "../../shared/assert.ts";
+import { aloneLookMs } from "../../shared/limits.ts";
 import type { VmRecord } from "../../shared/protocol/record.ts";
-import type { Leaving, PairInput, PairState, Primary } from "./pair-types.ts";
+import type { PairInput, PairState, Primary } from "./pair-types.ts";
 import { onPrimaryExecutor } from "./primary-executor.ts";
 import {
   dropFollower,
@@ -17,7 +18,7 @@ import {
 } from "./primary-follower.ts";
 import type { RunnerRequest } from "./record-view.ts";
 import { releaseAllowed } from "./release.ts";
-import { followSuccessor, waitForSuccessor } from "./roles.ts";
+import { followSuccessor, leaveBy, waitForSuccessor } from "./roles.ts";
 import type { Turn } from "./turn.ts";
 
 export function onPrimaryInput(
@@ -46,25 +47,24 @@ export function onPrimaryInput(
       turn.command({ kind: "input", input: { kind: "powerOff" } });
       return state;
     case "terminate":
-      return role.leaving === null
-        ? withPrimary(state, { ...role, leaving: waitToLeave(state, turn) })
-        : state;
+      if (role.leaving !== null) return state;
+      return withPrimary(state, {
+        ...role,
+        leaving: { kind: "waiting", ...leaveBy(state, null, turn) },
+      });
+    case "answer":
+    case "recordRead":
+      return withPrimary(state, { ...role, lookMs: turn.nowMs + aloneLookMs });
     case "dialled":
       turn.hangUp(input.link);
       return state;
     case "wrongKey":
     case "dialFailed":
-    case "answer":
     case "noAnswer":
-    case "recordRead":
     case "recordUnreadable":
       return state;
   }
   return unreachable(input);
-}
-
-function waitToLeave({ config }: PairState, turn: Turn): Leaving {
-  return { kind: "waiting", untilMs: turn.nowMs + config.leaveWaitMs };
 }
 
 /** What the record and the state of the pair now call for. */
@@ -78,20 +78,38 @@ export function reviewPrimary(state: PairState, role: Primary, turn: Turn): Pair
   const ready = continueLeaving(released, turn);
   const wanted = wantedRequest(state, ready);
   const asked = wanted === null ? state : turn.ask(state, wanted);
-  return withPrimary(asked, ready);
+  return lookWhileAlone(asked, ready, turn);
+}
+
+/**
+ * A backup's acknowledgements say that nobody has taken over. Who has none looks at the record now and
+ * then: somebody may have had the VM begun anew elsewhere, or deleted it. What a request of its own
+ * brings to light needs no look besides, and no answer changes nothing.
+ */
+function lookWhileAlone(state: PairState, role: Primary, turn: Turn): PairState {
+  const isPaired = role.follower?.phase.kind === "paired";
+  const isDue = turn.nowMs >= role.lookMs;
+  if (isPaired || state.asking || !isDue) return withPrimary(state, role);
+  const looking = turn.read(state);
+  const lookMs = looking === state ? role.lookMs : turn.nowMs + aloneLookMs;
+  return withPrimary(looking, { ...role, lookMs });
 }
 
 /** A later record names somebody else: handed over, stopped, or superseded. */
 function onNamedNoMore(state: PairState, role: Primary, turn: Turn): PairState {
   const { known } = state.view;
   const { nonce } = state.config;
-  const { follower } = role;
-  if (known?.backup === nonce && known.primary !== null && role.leaving?.kind === "draining") {
-    return followSuccessor(state, role, known.primary, role.leaving.next, turn);
+  const { follower, leaving } = role;
+  if (known?.backup === nonce && known.primary !== null && leaving?.kind === "draining") {
+    return followSuccessor(state, role, { ...leaving, primary: known.primary }, turn);
   }
   if (known !== null && known.primary === null) {
     const link = follower?.link ?? null;
     turn.send(link, { kind: "bye", reason: "powered off", message: "the VM is off" });
+    if (leaving?.kind === "poweringOff") {
+      const message = `told to leave, it had nobody to hand over to, and switched the VM off at epoch ${known.epoch}`;
+      return turn.stop(state, "left alone", message);
+    }
     return turn.stop(state, "stopped", `the VM was stopped at epoch ${known.epoch}`);
   }
   const message = `the record at epoch ${known?.epoch} names ${known?.primary} as primary`;
@@ -139,21 +157,22 @@ function wantedRequest(state: PairState, role: Primary): RunnerRequest | null {
 function continueLeaving(role: Primary, turn: Turn): Primary {
   if (role.leaving === null || !role.live || role.poweredOff !== null) return role;
   const { follower } = role;
+  const { untilMs } = role.leaving;
   switch (role.leaving.kind) {
     case "waiting":
       if (follower?.phase.kind === "paired") {
         turn.command({ kind: "pause" });
-        return { ...role, leaving: { kind: "pausing" } };
+        return { ...role, leaving: { kind: "pausing", untilMs } };
       }
       // Another half is there, or was a moment ago.
-      if (follower !== null) return { ...role, leaving: waitForSuccessor(turn) };
-      if (turn.nowMs < role.leaving.untilMs) return role;
+      if (follower !== null) return { ...role, leaving: waitForSuccessor(role.leaving, turn) };
+      if (turn.nowMs < untilMs) return role;
       turn.command({ kind: "input", input: { kind: "powerOff" } });
-      return { ...role, leaving: { kind: "poweringOff" } };
+      return { ...role, leaving: { kind: "poweringOff", untilMs } };
     case "draining":
       if (follower !== null) return role;
       turn.command({ kind: "record", inputs: [] });
-      return { ...role, leaving: waitForSuccessor(turn) };
+      return { ...role, leaving: waitForSuccessor(role.leaving, turn) };
     case "pausing":
     case "poweringOff":
       return role;

@@ -1,6 +1,6 @@
 /** The changes of role: each makes the new role's state from the old one's. */
 import { assert, unreachable } from "../../shared/assert.ts";
-import { successorGraceMs, successorWaitMs } from "../../shared/limits.ts";
+import { aloneLookMs, successorGraceMs, successorWaitMs } from "../../shared/limits.ts";
 import type { Nonce } from "../../shared/protocol/record.ts";
 import { emptyLog } from "../logging-channel/log-buffer.ts";
 import type { ChannelMessage } from "../logging-channel/messages.ts";
@@ -11,6 +11,7 @@ import type {
   Candidate,
   Follower,
   FollowerOfMine,
+  LeaveBy,
   Leaving,
   PairState,
   Primary,
@@ -26,7 +27,7 @@ const brokenOffPauseMaxMs = 10_000;
 export function candidateRole(nowMs: number, brokenOff = 0): Candidate {
   const pauseMs = brokenOff === 0 ? 0 : brokenOffPauseMs * 2 ** (brokenOff - 1);
   const retryMs = nowMs + Math.min(pauseMs, brokenOffPauseMaxMs);
-  return { kind: "candidate", dialling: false, link: null, retryMs, brokenOff };
+  return { kind: "candidate", dialling: false, link: null, retryMs, failedDials: 0, brokenOff };
 }
 
 /** Whoever is not the primary dials and says who it is and what it has. */
@@ -61,7 +62,7 @@ export function followPrimary(
     suspectedMs: 0,
     announced: 0,
     poweredOff: false,
-    leaving: false,
+    leaving: null,
   };
   return { ...state, life, role };
 }
@@ -113,9 +114,10 @@ export function becomePrimary(state: PairState, how: Succession, turn: Turn): Pa
     logFull: false,
     nextTransfer: 1,
     snapshotAsked: null,
-    leaving: how.kind !== "firstLife" && how.from.leaving ? waitForSuccessor(turn) : null,
+    leaving: how.kind === "firstLife" ? null : leavingAfter(how.from.leaving, turn),
     poweredOff: poweredOff ? received : null,
     takeover: takeoverOf(state, how, turn.nowMs),
+    lookMs: turn.nowMs + aloneLookMs,
   };
   const life = how.kind === "firstLife" ? state.view.known?.epoch : state.life;
   assert(life !== undefined && life !== null, "a primary knows in which life it is");
@@ -135,8 +137,7 @@ function startRecording(how: Succession, allowance: Allowance, turn: Turn): void
 export function followSuccessor(
   state: PairState,
   role: Primary,
-  primary: Nonce,
-  next: number,
+  { primary, next, untilMs }: LeaveBy & { readonly primary: Nonce; readonly next: number },
   turn: Turn,
 ): PairState {
   const link = role.follower?.nonce === primary ? role.follower.link : null;
@@ -164,14 +165,23 @@ export function followSuccessor(
     suspectedMs: 0,
     announced: 0,
     poweredOff: false,
-    leaving: true,
+    leaving: { untilMs },
   };
   return { ...state, role: successor };
 }
 
-/** There was another half a moment ago: it comes back. */
-export function waitForSuccessor(turn: Turn): Leaving {
-  return { kind: "waiting", untilMs: turn.nowMs + successorWaitMs };
+/** Told to leave now, unless it was told before: then that counts. */
+export function leaveBy({ config }: PairState, told: LeaveBy | null, turn: Turn): LeaveBy {
+  return told ?? { untilMs: turn.nowMs + config.leaveWaitMs };
+}
+
+/** There was another half a moment ago, and it comes back: that never makes the wait shorter. */
+export function waitForSuccessor({ untilMs }: LeaveBy, turn: Turn): Leaving {
+  return { kind: "waiting", untilMs: Math.max(untilMs, turn.nowMs + successorWaitMs) };
+}
+
+function leavingAfter(told: LeaveBy | null, turn: Turn): Leaving | null {
+  return told === null ? null : waitForSuccessor(told, turn);
 }
 
 function oldPrimary(from: Follower, nowMs: number): FollowerOfMine {

@@ -111,5 +111,5 @@ test("what it prints while it replays is remembered", () => {
 test("told to leave it takes over first: ending now would be the end of the VM", () => {
   const told = taking({}, { kind: "terminate" });
   expect(told.exit).toBeNull();
-  expect(told.role).toMatchObject({ kind: "takingOver", leaving: true });
+  expect(told.role).toMatchObject({ kind: "takingOver", leaving: { untilMs: nowMs } });
 });

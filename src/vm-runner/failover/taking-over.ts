@@ -6,7 +6,7 @@
 
 import { unreachable } from "../../shared/assert.ts";
 import type { PairInput, PairState, TakingOver } from "./pair-types.ts";
-import { becomePrimary } from "./roles.ts";
+import { becomePrimary, leaveBy } from "./roles.ts";
 import type { Turn } from "./turn.ts";
 
 export function onTakingOverInput(
@@ -23,7 +23,7 @@ export function onTakingOverInput(
       return state;
     case "terminate":
       // Ending now would be the end of the VM: it is taken over first, then left in order.
-      return { ...state, role: { ...role, leaving: true } };
+      return { ...state, role: { ...role, leaving: leaveBy(state, role.leaving, turn) } };
     case "wrongKey":
     case "message":
     case "linkClosed":
@@ -52,7 +52,7 @@ export function reviewTakingOver(state: PairState, role: TakingOver, turn: Turn)
   if (known?.backup === nonce) {
     return turn.ask(state, { kind: "takeover", vm, runner: nonce, epoch: known.epoch });
   }
-  const reason = role.leaving || known?.primary === null ? "stopped" : "superseded";
+  const reason = role.leaving !== null || known?.primary === null ? "stopped" : "superseded";
   return turn.stop(state, reason, `the record at epoch ${known?.epoch} does not name this runner`);
 }
 

@@ -68,7 +68,7 @@ test.each<[string, PairState, string]>([
   ],
   [
     "primary that hands over",
-    stateOf(primary({ leaving: { kind: "pausing" } }), mine),
+    stateOf(primary({ leaving: { kind: "pausing", untilMs: 0 } }), mine),
     "this runner is leaving; the next primary takes orders",
   ],
 ])("a %s refuses with a sentence", async (_, its, message) => {

@@ -157,8 +157,47 @@ export const lifeBugs: readonly Bug[] = [
       },
       {
         file: `${failover}/roles.ts`,
-        find: "untilMs: turn.nowMs + successorWaitMs",
-        replace: "untilMs: turn.nowMs",
+        find: "Math.max(untilMs, turn.nowMs + successorWaitMs)",
+        replace: "untilMs",
+      },
+    ],
+    caughtBy: ["progress"],
+    seedsMax: 1000,
+  },
+  {
+    name: "who leaves forgets how long it was to wait once it has had another half",
+    why: "nobody switches the VM off while somebody may yet come to whom it can be handed over",
+    edits: [
+      {
+        file: `${failover}/roles.ts`,
+        find: "Math.max(untilMs, turn.nowMs + successorWaitMs)",
+        replace: "turn.nowMs + successorWaitMs",
+      },
+    ],
+    caughtBy: ["patience"],
+    seedsMax: 500,
+  },
+  {
+    name: "a backup that is told to leave while it takes over forgets how long it was to wait",
+    why: "the wait counts from the moment it was told, whatever its role was then",
+    edits: [
+      {
+        file: `${failover}/roles.ts`,
+        find: "return told === null ? null : waitForSuccessor(told, turn);",
+        replace: "return told === null ? null : waitForSuccessor({ untilMs: turn.nowMs }, turn);",
+      },
+    ],
+    caughtBy: ["patience"],
+    seedsMax: 1000,
+  },
+  {
+    name: "a primary without a backup never looks at the record",
+    why: "a primary that nobody acknowledges finds out that the record is not there any more",
+    edits: [
+      {
+        file: `${failover}/primary.ts`,
+        find: "const isDue = turn.nowMs >= role.lookMs;",
+        replace: "const isDue = false;",
       },
     ],
     caughtBy: ["progress"],

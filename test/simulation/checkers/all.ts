@@ -11,18 +11,20 @@ import { LinearizableRecord } from "./linearizable-record.ts";
 import { LivesChecker } from "./lives.ts";
 import { LogTree } from "./log-tree.ts";
 import { OutputRuleChecker } from "./output-rule.ts";
+import { PatienceChecker } from "./patience.ts";
 import { ProgressChecker } from "./progress.ts";
 import { ReplayChecker } from "./replay.ts";
 import { SingleLifeChecker } from "./single-life.ts";
 import { Survivor } from "./survivor.ts";
 
 /** New ones: each has seen nothing. */
-export function allCheckers({ guest, patientDeath, timings }: Scenario): Checker[] {
+export function allCheckers({ guest, patientDeath, timings, leaveWaitMs }: Scenario): Checker[] {
   return [
     new LivesChecker(() => checkersOfLife(guest)),
     new SingleLifeChecker(),
     new LinearizableRecord(),
     new ProgressChecker(patientDeath),
+    new PatienceChecker(leaveWaitMs),
     new BoundsChecker(),
     new DetectionChecker(timings),
   ];

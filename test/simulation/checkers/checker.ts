@@ -9,6 +9,7 @@ export const checkerNames = [
   "consistency after failover",
   "linearizable record",
   "progress",
+  "patience",
   "bounds",
   "detection",
   "frames out",

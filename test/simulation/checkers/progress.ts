@@ -2,7 +2,8 @@
  * After the last fault the VM comes back by itself, and it is never lost or off without a cause: a
  * VM is lost only when everybody that its record names died of faults, and off only when somebody
  * wanted it so. Nobody leaves for a reason that the record has not given. Once somebody has deleted
- * the record, the VM may be lost or wait for ever: nobody can be named any more.
+ * the record, the VM may be lost, or wait for ever as a pair: nobody can be named any more. A primary that
+ * is alone finds out.
  */
 import type { Nonce, VmRecord } from "../../../src/shared/protocol/record.ts";
 import type { Answer, Node, SimEvent } from "../events.ts";
@@ -87,9 +88,10 @@ export class ProgressChecker implements Checker {
   }
 
   #wrong(outcome: Outcome): string | null {
-    if (this.#recordGone && (outcome.ending === "stuck" || outcome.ending === "lost")) return null;
+    if (this.#recordGone && outcome.ending === "lost") return null;
     switch (outcome.ending) {
       case "stuck": {
+        if (this.#recordGone) return this.#wronglyAlone(outcome);
         const since = this.#calmMs === null ? "" : ` ${this.#nowMs - this.#calmMs} ms`;
         return `the pair has not come back${since} after the last fault`;
       }
@@ -104,6 +106,13 @@ export class ProgressChecker implements Checker {
       case "lost":
         return this.#wronglyLost(outcome);
     }
+  }
+
+  /** It cannot be superseded, and nobody who acknowledges vouches for it. */
+  #wronglyAlone({ record, alive }: Outcome): string | null {
+    const { primary, backup } = record;
+    if (primary === null || backup !== null || !alive.includes(primary)) return null;
+    return `the record is deleted, and ${primary}, which was alone, lives on`;
   }
 
   #wronglyGoesOn({ record, alive }: Outcome): string | null {
@@ -136,6 +145,7 @@ export class ProgressChecker implements Checker {
   #isVictim({ reason, node }: Ended): boolean {
     if (reason === null) return true;
     if (reason === "stopped") return this.#offWanted || this.#terminated.has(node);
+    if (reason === "left alone") return this.#terminated.has(node);
     return reason === "trapped" && (this.#trapTyped || this.#unmoved.has(node));
   }
 
@@ -147,6 +157,9 @@ export class ProgressChecker implements Checker {
       throw new Violation("progress", `${process} gave up with "${reason}": ${message}`);
     }
     if (reason === "superseded") this.#mustBeSuperseded(process, message);
+    if (reason === "left alone" && !this.#terminated.has(event.node)) {
+      throw new Violation("progress", `${process} left alone, and nobody told it to: ${message}`);
+    }
     if (reason === "stopped" && !this.#offWanted && !this.#anyTerminated) {
       throw new Violation("progress", `${process} stopped, and nobody told it to: ${message}`);
     }

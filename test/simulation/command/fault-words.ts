@@ -6,7 +6,7 @@ import type { Fault, OperatorShape, Scenario } from "../scenario.ts";
 /** One line for the world, then one for each fault. */
 export function scenarioInWords(scenario: Scenario): readonly string[] {
   const { nodes, spares, patientDeath, faultyMs, network, store, clients, faults } = scenario;
-  const { timings, operator } = scenario;
+  const { timings, leaveWaitMs, operator } = scenario;
   const free = spares.length === 0 ? "" : `, free ${spares.join(" ")}`;
   const trouble = `latency ${short(network.latencyMs)}+${short(network.jitterMs)} ms, loss ${percent(network.lossShare)}`;
   const arbiters = `${store.arbiters} arbiter${store.arbiters === 1 ? "" : "s"} over a ${store.kind}`;
@@ -15,9 +15,10 @@ export function scenarioInWords(scenario: Scenario): readonly string[] {
   const { heartbeatIntervalMs, failureTimeoutMs, lagTargetMs } = timings;
   const watch = `; heartbeat ${heartbeatIntervalMs}, time-out ${failureTimeoutMs}, lag target ${lagTargetMs} ms`;
   const isPlain = JSON.stringify(timings) === JSON.stringify(pairTimings);
+  const leaving = leaveWaitMs === 0 ? "" : `; who leaves alone waits ${short(leaveWaitMs)} ms`;
   const restarts = operator === null ? "" : `; ${operatorInWords(operator)}`;
   return [
-    `${patience}${world}${isPlain ? "" : watch}${restarts}`,
+    `${patience}${world}${isPlain ? "" : watch}${leaving}${restarts}`,
     ...faults.map((fault) => `${short(fault.atMs)} ms: ${faultInWords(fault)}`),
   ];
 }

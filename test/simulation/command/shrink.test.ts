@@ -21,6 +21,7 @@ const big: Scenario = {
   clients: 4,
   outside: { clients: 3, thinkMs: 20, lossShare: 0.1 },
   timings: pairTimings,
+  leaveWaitMs: 30_000,
   operator: null,
   faults: Array.from({ length: 37 }, (_, i) => crash(100 * i)),
 };

@@ -111,6 +111,7 @@ const simplifications: readonly Simplification[] = [
   (s) => changed(s, { outside: null }),
   (s) => changed(s, { outside: s.outside && { ...s.outside, clients: 1, lossShare: 0 } }),
   (s) => changed(s, { timings: pairTimings }),
+  (s) => changed(s, { leaveWaitMs: 0 }),
   (s) => changed(s, { operator: s.operator && { ...s.operator, ...plainOperator } }),
   (s) => changed(s, { operator: null }),
   (s) => changed(s, { guest: { ...s.guest, timersPerFrames: 0 } }),

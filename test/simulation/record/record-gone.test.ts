@@ -1,5 +1,6 @@
 /** What becomes of a VM whose record somebody deletes: it may stop, and it never lives twice. */
 import { expect, test } from "@jest/globals";
+import { aloneLookMs } from "../../../src/shared/limits.ts";
 import type { SimEvent } from "../events.ts";
 import type { Fault, Scenario } from "../scenario.ts";
 import { plainScenario } from "../scenario.ts";
@@ -44,14 +45,31 @@ test.each(stores)("the half that is left runs on unseen until it is refused (%s)
   expect(meanwhile).not.toContain("released");
 });
 
+test.each(stores)(
+  "a primary that is alone finds out that its record is deleted (%s)",
+  async (kind) => {
+    const early = { ...crash, atMs: gone.atMs - 50, node: "b", restartMs: null };
+    const { violation, ending, events } = await lived(kind, [early, gone], ["d"]);
+    expect(violation).toBeNull();
+    expect(ending).toBe("lost");
+    const end = events.find((event) => event.kind === "ended" && event.process === "a1");
+    expect(end).toMatchObject({ reason: "no record" });
+    expect(end?.atMs).toBeLessThan(gone.atMs + aloneLookMs + 200);
+  },
+);
+
 function isDeletion(event: SimEvent): boolean {
   return event.kind === "fault" && event.fault.kind === "record gone";
 }
 
-async function lived(kind: Scenario["store"]["kind"], faults: readonly Fault[]) {
+async function lived(
+  kind: Scenario["store"]["kind"],
+  faults: readonly Fault[],
+  spares: readonly string[] = [],
+) {
   const events: SimEvent[] = [];
   const store = { ...plainScenario.store, kind };
-  const scenario = { ...plainScenario, clients: 1, faultyMs: 900, store, faults };
+  const scenario = { ...plainScenario, clients: 1, faultyMs: 900, store, spares, faults };
   const { violation, ending } = await runScenario(scenario, (event) => events.push(event));
   return { violation, ending, events };
 }

@@ -87,7 +87,7 @@ export class SimulatedRunner {
       bounds: world.bounds,
       timings: world.timings,
       restartEpoch,
-      leaveWaitMs: 0,
+      leaveWaitMs: world.leaveWaitMs,
     };
     this.#witness = new Witness(nonce, (happening) => world.emit(happening));
     this.#heartbeats = new HeartbeatWriter({ vm: world.vm, nonce });

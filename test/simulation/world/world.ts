@@ -64,6 +64,8 @@ export class World {
   readonly arbiters: Arbiters;
   readonly guest: GuestShape;
   readonly timings: PairTimings;
+  /** How long a runner that is told to leave waits for somebody to hand over to. */
+  readonly leaveWaitMs: number;
   readonly bounds: PairBounds = { ...pairBounds, ...smallBounds };
   readonly runners: SimulatedRunner[] = [];
   readonly clients: SimulatedClient[] = [];
@@ -84,6 +86,7 @@ export class World {
     this.#listener = listener;
     this.guest = scenario.guest;
     this.timings = scenario.timings;
+    this.leaveWaitMs = scenario.leaveWaitMs;
     this.random = this.randomFor("world");
     this.network = new Network(this.agenda, this.randomFor("network"), scenario.network);
     this.arbiters = this.#newArbiters();
