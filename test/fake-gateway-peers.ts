@@ -52,8 +52,8 @@ export class FakeRunner implements RunnerConnection {
     this.#gateway.receive(this.link, encodeGatewayMessage(message));
   }
 
-  attach(nonce: string, epoch: number): this {
-    this.says({ kind: "attach", nonce, epoch });
+  attach(nonce: string, epoch: number, life = 0): this {
+    this.says({ kind: "attach", nonce, epoch, life });
     return this;
   }
 

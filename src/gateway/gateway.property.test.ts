@@ -33,6 +33,39 @@ test("the epoch that counts never goes back, and frames go out from its runner a
   );
 });
 
+test("whoever runs which life next, each of its frames goes out once and in order", () => {
+  const turn = fc.record({ reborn: fc.boolean(), frames: fc.nat(3), again: fc.nat(3) });
+  fc.assert(
+    fc.property(fc.array(turn, { maxLength: 30 }), (turns) => {
+      const network = new FakeNetwork();
+      const gateway = new Gateway({
+        ...{ vm: "v", gateway: number, readRecord: () => {}, onReport: () => {} },
+      });
+      gateway.setNetwork(network);
+      gateway.onRecord(recordOf(0, null));
+      let life = 1;
+      const sent: number[] = [];
+      const wanted: number[] = [];
+      for (const [i, { reborn, frames, again }] of turns.entries()) {
+        const epoch = i + 1;
+        if (reborn) {
+          life = epoch;
+          sent.length = 0;
+        }
+        const runner = new FakeRunner(gateway).attach(`r${i}`, epoch, life);
+        const fresh = Array.from({ length: frames }, (_, k) => (wanted.length + k) % 256);
+        const repeated = sent.slice(Math.max(0, sent.length - again));
+        const marks = [...repeated, ...fresh];
+        if (marks.length > 0) runner.egress(sent.length - repeated.length, ...marks);
+        sent.push(...fresh);
+        wanted.push(...fresh);
+      }
+      expect(network.sent).toEqual(wanted);
+    }),
+    { numRuns: 300 },
+  );
+});
+
 class World {
   readonly gateway = new Gateway({
     ...{ vm: "v", gateway: number, readRecord: () => {}, onReport: () => {} },

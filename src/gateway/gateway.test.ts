@@ -99,7 +99,7 @@ describe("whose frames count", () => {
     a.says({ kind: "announce", frame: frame(4) });
     a.accepts(0);
     a.says({ kind: "renew", epoch: 9 });
-    a.says({ kind: "attach", nonce: "a", epoch: 9 });
+    a.says({ kind: "attach", nonce: "a", epoch: 9, life: 0 });
     b.egress(1, 5);
     expect(network.sent).toEqual([1, 5]);
     expect(gateway.counters.egressFenced).toBe(4);
@@ -114,6 +114,26 @@ describe("whose frames count", () => {
     gateway.leave(lost.link);
     expect(gateway.attached).toEqual({ nonce: "a", epoch: 1 });
     expect(gateway.counters.failovers).toBe(0);
+  });
+
+  test("a guest that was booted anew numbers its frames anew, and none is taken for a repeated one", () => {
+    const first = attached("a", 1);
+    first.egress(0, 1, 2, 3);
+    const reborn = new FakeRunner(gateway).attach("b", 4, 3);
+    expect(reborn.messages).toEqual([{ kind: "attached", gateway: number, egressNext: null }]);
+    reborn.egress(0, 4, 5);
+    const takeover = new FakeRunner(gateway).attach("c", 5, 3);
+    expect(takeover.messages).toEqual([{ kind: "attached", gateway: number, egressNext: 2 }]);
+    takeover.egress(1, 5, 6);
+    expect(network.sent).toEqual([1, 2, 3, 4, 5, 6]);
+    const thawed = new FakeRunner(gateway).attach("a", 2, 0);
+    expect(thawed.reason).toBe("stale epoch");
+  });
+
+  test("a life cannot have begun after the epoch in which it is claimed", () => {
+    gateway.onRecord(recordOf(1, "a"));
+    expect(() => new FakeRunner(gateway).attach("a", 2, 3)).toThrow(RunnerProtocolError);
+    expect(gateway.attached).toBeNull();
   });
 
   test("an epoch that was renewed closes the door to the ones before", () => {

@@ -118,7 +118,9 @@ export class Gateway {
   #lastAttached: Nonce | null = null;
   /** Number of the next frame for the guest that the attached runner was not sent. */
   #ingressUnsent = 0;
-  /** Number of the next frame of the guest; null: none has come. */
+  /** In which the guest was that attached last; null: none has. */
+  #life: Epoch | null = null;
+  /** Number of the next frame of the guest; null: none of this life has come. */
   #egressNext: number | null = null;
 
   constructor(options: GatewayOptions) {
@@ -137,7 +139,9 @@ export class Gateway {
 
   /** The runner whose frames count; null: nobody is attached. */
   get attached(): { readonly nonce: Nonce; readonly epoch: Epoch } | null {
-    return this.#attached?.claim ?? null;
+    if (this.#attached === null) return null;
+    const { nonce, epoch } = this.#attached.claim;
+    return { nonce, epoch };
   }
 
   /** Frames for the guest that no runner has confirmed. */
@@ -249,10 +253,11 @@ export class Gateway {
     return link;
   }
 
-  #onAttach(link: Link, { nonce, epoch }: Claim): void {
+  #onAttach(link: Link, { nonce, epoch, life }: Claim): void {
     if (link.standing.kind === "closed") return;
     if (link.standing.kind !== "new") throw new RunnerProtocolError("a runner attached twice");
-    this.#judge(link, { nonce, epoch });
+    if (life > epoch) throw new RunnerProtocolError(`life ${life} began after epoch ${epoch}`);
+    this.#judge(link, { nonce, epoch, life });
   }
 
   #judge(link: Link, claim: Claim): void {
@@ -279,6 +284,10 @@ export class Gateway {
       this.#counters.failovers++;
     }
     this.#lastAttached = claim.nonce;
+    // A guest that was booted anew numbers its frames anew. One of an earlier life does not get here: all
+    // epochs of a life come before those of the next.
+    if (this.#life !== claim.life) this.#egressNext = null;
+    this.#life = claim.life;
     const { gateway } = this.#options;
     link.send({ kind: "attached", gateway, egressNext: this.#egressNext });
     this.#ingressUnsent = this.#ingress.first;
@@ -300,7 +309,7 @@ export class Gateway {
     if (epoch < standing.claim.epoch) {
       throw new RunnerProtocolError(`epoch ${standing.claim.epoch} was renewed to ${epoch}`);
     }
-    const claim = { nonce: standing.claim.nonce, epoch };
+    const claim = { ...standing.claim, epoch };
     link.standing = { kind: standing.kind, claim };
     if (standing.kind === "waiting") return;
     this.#attached = { link, claim };

@@ -16,6 +16,8 @@ export interface NewestEpoch {
 export interface Claim {
   readonly nonce: Nonce;
   readonly epoch: Epoch;
+  /** The epoch in which its guest was booted. */
+  readonly life: Epoch;
 }
 
 export type Judgement =

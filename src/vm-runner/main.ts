@@ -165,7 +165,8 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
     onFailure: (error) => ending.fail(error),
   });
   const onPowerOff = () => feed({ kind: "powerOff" });
-  const told = { state, onPowerOff, network: counters, meter };
+  const onRedial = gateway === null ? null : () => gateway.redial();
+  const told = { state, onPowerOff, onRedial, network: counters, meter };
   const servers = await serveRequests(options, key, logger, told);
   ending.close = async () => {
     endpoint.close();
@@ -182,6 +183,7 @@ async function assemble(ingredients: Ingredients): Promise<Runner> {
 }
 
 interface Told extends PowerSwitch {
+  readonly onRedial: (() => void) | null;
   readonly network: () => NetworkCounters;
   readonly meter: RunnerMeter;
 }
@@ -191,13 +193,15 @@ async function serveRequests(
   { vm, name, http, control }: RunnerOptions,
   key: Uint8Array,
   logger: Logger,
-  { state, onPowerOff, network, meter }: Told,
+  { state, onPowerOff, onRedial, network, meter }: Told,
 ): Promise<readonly (Server | TlsServer)[]> {
   const told = { listen: http, name, state, meter, network };
   if (control === null) {
     return [await serving(http, startRunnerHttp({ ...told, onPowerOff }))];
   }
-  const orders = startControl({ listen: control, vm, key, state, onPowerOff, logger });
+  const orders = startControl({
+    ...{ listen: control, vm, key, state, onPowerOff, onRedial, logger },
+  });
   const reading = startRunnerHttp({ ...told, onPowerOff: null });
   return [await serving(http, reading), await serving(control, orders)];
 }

@@ -59,7 +59,7 @@ export class FakeRunner {
   }
 
   attach(nonce: string, epoch: number): this {
-    this.send({ kind: "attach", nonce, epoch });
+    this.send({ kind: "attach", nonce, epoch, life: 0 });
     return this;
   }
 

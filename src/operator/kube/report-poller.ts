@@ -195,7 +195,7 @@ export class ReportPoller {
 
 function freshSubject({ component }: Pick<ObservedPod, "component">): Subject {
   return {
-    ...{ component, report: null, detachedSinceMs: null, attached: undefined, coarse: " undefined" },
-    ...{ failures: 0, dueMs: 0, asking: false },
+    ...{ component, report: null, detachedSinceMs: null, attached: undefined },
+    ...{ coarse: " undefined", failures: 0, dueMs: 0, asking: false },
   };
 }

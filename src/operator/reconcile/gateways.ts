@@ -46,19 +46,10 @@ export function planGateway(
   const fitting = running === null ? null : gatewayToKeep(o, sight, running);
   const missed = fitting !== null && mayMake && isMissed(o, sight, fitting, draft) ? fitting : null;
   const keep = missed === null ? fitting : null;
-  for (const pod of sight.gateways) {
-    if (pod === keep) continue;
-    const nodeReady = isNodeReady(pod, o.nodes);
-    const force = !nodeReady || (pod === missed && pod.attached === null);
-    // Its frames are fenced by the epoch, and the Service forgets it with its object.
-    if (!pod.deleting || !nodeReady) {
-      draft.act({ kind: "deletePod", name: pod.name, uid: pod.uid, force });
-    }
-  }
+  const others = sight.gateways.filter((pod) => pod !== keep);
+  for (const pod of others) remove(o, pod, pod === missed, draft);
   if (keep !== null) redial(o, sight, keep, draft);
-  const isGoing = sight.gateways.some(
-    (pod) => pod !== keep && pod !== missed && isNodeReady(pod, o.nodes),
-  );
+  const isGoing = others.some((pod) => pod !== missed && isNodeReady(pod, o.nodes));
   if (running === null || keep !== null || isGoing || !mayMake) return nextNumber;
   if (waitsForBackup(o, sight, running.life, draft)) return nextNumber;
   const { vm, settings } = o;
@@ -71,6 +62,14 @@ export function planGateway(
     draft.note("Created", `Gateway ${pod.metadata.name} is made`);
   }
   return nextNumber + 1;
+}
+
+/** Its frames are fenced by the epoch, and the Service forgets it with its object. */
+function remove(o: Observation, pod: ObservedPod, isMissing: boolean, draft: Draft): void {
+  const nodeReady = isNodeReady(pod, o.nodes);
+  if (pod.deleting && nodeReady) return;
+  const force = !nodeReady || (isMissing && pod.attached === null);
+  draft.act({ kind: "deletePod", name: pod.name, uid: pod.uid, force });
 }
 
 /** Is there a gateway of another life that runners could still reach? */

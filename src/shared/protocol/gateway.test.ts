@@ -13,8 +13,11 @@ const shortest = new Uint8Array(frameBytesMin).fill(7);
 const longest = new Uint8Array(frameBytesMax).fill(9);
 
 const messages: readonly GatewayMessage[] = [
-  { kind: "attach", nonce: "0123456789abcdef", epoch: 7 },
-  { kind: "attach", nonce: "a".repeat(128), epoch: Number.MAX_SAFE_INTEGER },
+  { kind: "attach", nonce: "0123456789abcdef", epoch: 7, life: 3 },
+  {
+    ...{ kind: "attach", nonce: "a".repeat(128) },
+    ...{ epoch: Number.MAX_SAFE_INTEGER, life: Number.MAX_SAFE_INTEGER },
+  },
   { kind: "renew", epoch: 0 },
   { kind: "egress", first: 0, frames: [shortest] },
   { kind: "egress", first: Number.MAX_SAFE_INTEGER - 2, frames: [longest, shortest] },

@@ -4,7 +4,7 @@
  * sent; so after a failover either side sends again exactly what the other has not got.
  *
  *     runner                                  gateway
- *       | attach nonce, epoch ----------------> |  only from the runner in which the guest lives
+ *       | attach nonce, epoch, life ----------> |  only from the runner in which the guest lives
  *       | <--------- attached gateway, egressNext |  or: closed reason
  *       | <------------- ingress first, frames  |
  *       | ingressAccepted gateway, next ------> |  they are in the log: forget them
@@ -23,10 +23,18 @@ import type { Epoch, Nonce } from "./record.ts";
 export type GatewayMessage = RunnerToGateway | GatewayToRunner;
 
 export type RunnerToGateway =
-  /** The record names this runner primary in `epoch`, and the guest runs here. */
-  | { readonly kind: "attach"; readonly nonce: Nonce; readonly epoch: Epoch }
+  /**
+   * The record names this runner primary in `epoch`, and the guest runs here. `life`: the epoch in which
+   * that guest was booted; what it sends is numbered from 0 in each life.
+   */
+  | {
+      readonly kind: "attach";
+      readonly nonce: Nonce;
+      readonly epoch: Epoch;
+      readonly life: Epoch;
+    }
   | { readonly kind: "renew"; readonly epoch: Epoch }
-  /** Frames that the guest sent; `first`: number of the first among all it ever sent. */
+  /** Frames that the guest sent; `first`: number of the first among all of its life. */
   | { readonly kind: "egress"; readonly first: number; readonly frames: readonly Uint8Array[] }
   /** Frames of this gateway before number `next` are in the acknowledged log. */
   | { readonly kind: "ingressAccepted"; readonly gateway: number; readonly next: number }
@@ -119,6 +127,7 @@ function encodeBody(writer: ByteWriter, message: GatewayMessage): void {
     case "attach":
       writeNonce(writer, message.nonce);
       writer.varint(message.epoch);
+      writer.varint(message.life);
       return;
     case "attached":
       writer.u32(message.gateway);
@@ -151,7 +160,10 @@ function encodeBody(writer: ByteWriter, message: GatewayMessage): void {
 function decodeBody(tag: number, reader: ByteReader): GatewayMessage {
   switch (tag) {
     case tags.attach:
-      return { kind: "attach", nonce: readNonce(reader), epoch: reader.varint() };
+      return {
+        ...{ kind: "attach", nonce: readNonce(reader) },
+        ...{ epoch: reader.varint(), life: reader.varint() },
+      };
     case tags.attached: {
       const gateway = reader.u32();
       const wanted = reader.varint();

@@ -287,7 +287,12 @@ export type PairEffect =
    * The guest runs here, in this epoch: the gateway is told, and then the network by `announcement`
    * (null: the guest's card has no address yet).
    */
-  | { readonly kind: "goLive"; readonly epoch: Epoch; readonly announcement: Uint8Array | null }
+  | {
+      readonly kind: "goLive";
+      readonly epoch: Epoch;
+      readonly life: Epoch;
+      readonly announcement: Uint8Array | null;
+    }
   | { readonly kind: "report"; readonly report: PairReport }
   | { readonly kind: "exit"; readonly reason: ExitReason; readonly message: string };
 

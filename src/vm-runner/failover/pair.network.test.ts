@@ -77,7 +77,11 @@ test.each(ways)(
   (_, named, known) => {
     expect(named.of("goLive")).toEqual([]);
     const running = named.step([live(10, announcement), tick]);
-    expect(running.of("goLive")).toEqual([{ kind: "goLive", epoch: known.epoch, announcement }]);
+    const { life } = running.state;
+    expect(running.of("goLive")).toEqual([
+      { kind: "goLive", epoch: known.epoch, life, announcement },
+    ]);
+    expect(life).not.toBeNull();
   },
 );
 

@@ -105,7 +105,8 @@ function onLive(
 ): Primary {
   const { known } = state.view;
   assert(known !== null, "a primary has read the record that names it");
-  turn.effects.push({ kind: "goLive", epoch: known.epoch, announcement });
+  assert(state.life !== null, "a primary knows in which life it is");
+  turn.effects.push({ kind: "goLive", epoch: known.epoch, life: state.life, announcement });
   if (role.takeover !== null) {
     const { reason, sinceMs } = role.takeover;
     turn.report({ kind: "live", reason, afterMs: turn.nowMs - sinceMs });

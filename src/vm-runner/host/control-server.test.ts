@@ -5,7 +5,7 @@ import https from "node:https";
 import net, { type AddressInfo, type Server } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { follower, primary, record, stateOf } from "../../../test/pair-states.ts";
-import { orderPowerOff } from "../../operator/kube/orders.ts";
+import { orderPowerOff, orderRedial } from "../../operator/kube/orders.ts";
 import { pskBytes, pskClientOptions, pskServerOptions } from "../../platform/psk.ts";
 import type { PairState } from "../failover/pair-types.ts";
 import { startControl } from "./control-server.ts";
@@ -20,12 +20,16 @@ const mine = record(1, "me");
 
 let state: PairState;
 let orders: number;
+let redials: number;
+let hasGateway: boolean;
 let warnings: unknown[];
 let servers: Server[];
 
 beforeEach(() => {
   state = stateOf(primary(), mine);
   orders = 0;
+  redials = 0;
+  hasGateway = true;
   warnings = [];
   servers = [];
 });
@@ -43,6 +47,7 @@ async function control(): Promise<number> {
     await startControl({
       ...{ listen: { host, port: 0 }, vm, key, state: () => state },
       onPowerOff: () => orders++,
+      onRedial: hasGateway ? () => redials++ : null,
       logger: { warn: (what: unknown) => warnings.push(what) },
     }),
   );
@@ -79,6 +84,17 @@ test.each<[string, PairState, string]>([
   expect(orders).toBe(0);
 });
 
+test("any runner dials its gateway again when it is told to, and one without a gateway says so", async () => {
+  state = stateOf(follower(), record(2, "peer", "me"));
+  const address = { host, vm, key, timeoutMs };
+  expect(await orderRedial({ ...address, port: await control() })).toEqual({ kind: "accepted" });
+  expect([redials, orders]).toEqual([1, 0]);
+  hasGateway = false;
+  const message = "this VM has no gateway";
+  const answer = await orderRedial({ ...address, port: await control() });
+  expect(answer).toEqual({ kind: "refused", message });
+});
+
 test.each([
   ["another key", { key: randomBytes(pskBytes) }],
   ["another VM's id", { vm: "vm-2" }],
@@ -95,6 +111,7 @@ test.each([
 
 test.each([
   ["GET", "/poweroff"],
+  ["GET", "/redial"],
   ["POST", "/status"],
   ["GET", "/metrics"],
 ])("%s %s is no order", async (method, path) => {
@@ -107,7 +124,7 @@ test.each([
   let text = "";
   for await (const chunk of response) text += chunk;
   expect(response.statusCode).toBe(404);
-  const error = `no such order: ${method} ${path}; this port takes POST /poweroff`;
+  const error = `no such order: ${method} ${path}; this port takes POST /poweroff and POST /redial`;
   expect(JSON.parse(text)).toEqual({ error });
 });
 

@@ -3,13 +3,15 @@
  * or may read its Secret. Where it is served, the plain HTTP port only reads.
  */
 import https from "node:https";
-import express from "express";
+import express, { type RequestHandler } from "express";
 import type { Logger } from "../../platform/logging.ts";
 import { pskServerOptions } from "../../platform/psk.ts";
 import type { Address } from "../wire/endpoint.ts";
 import { type PowerSwitch, powerSwitch } from "./power-switch.ts";
 
 export interface ControlOptions extends PowerSwitch {
+  /** Hangs up on the gateway and dials again; null: this VM has none. */
+  readonly onRedial: (() => void) | null;
   /** Port 0: any free one. */
   readonly listen: Address;
   /** The VM's id: the only identity that is let in. */
@@ -29,8 +31,9 @@ export function startControl(options: ControlOptions): Promise<https.Server> {
   const app = express();
   app.disable("x-powered-by");
   app.post("/poweroff", powerSwitch(options));
+  app.post("/redial", redialSwitch(options));
   app.use((request, response) => {
-    const error = `no such order: ${request.method} ${request.path}; this port takes POST /poweroff`;
+    const error = `no such order: ${request.method} ${request.path}; this port takes POST /poweroff and POST /redial`;
     response.status(404).json({ error });
   });
   const server = https.createServer(
@@ -48,4 +51,16 @@ export function startControl(options: ControlOptions): Promise<https.Server> {
       resolve(server);
     });
   });
+}
+
+/** Any runner takes it: frames are numbered, so a new connection to the same gateway loses nothing. */
+function redialSwitch({ onRedial }: Pick<ControlOptions, "onRedial">): RequestHandler {
+  return (_request, response) => {
+    if (onRedial === null) {
+      response.status(409).json({ error: "this VM has no gateway" });
+      return;
+    }
+    onRedial();
+    response.status(202).json({ accepted: true });
+  };
 }

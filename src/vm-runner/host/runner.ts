@@ -187,9 +187,9 @@ export class Runner {
     network.release(output);
   }
 
-  #goLive({ epoch, announcement }: Extract<PairEffect, { kind: "goLive" }>): void {
+  #goLive({ epoch, life, announcement }: Extract<PairEffect, { kind: "goLive" }>): void {
     const { network, gateway } = this.#parts;
-    network.goLive(epoch, announcement);
+    network.goLive(epoch, life, announcement);
     gateway?.hurry();
   }
 

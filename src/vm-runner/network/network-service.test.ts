@@ -48,7 +48,7 @@ const run = (first: number, count = 1, length = 60) => {
 const egress = (first: number, count = 1) => ({ kind: "egress", ...run(first, count) }) as const;
 const announcement = frame(0xa, 42);
 const announce = { kind: "announce", frame: announcement } as const;
-const attach = (epoch: number) => ({ kind: "attach", nonce: "me", epoch }) as const;
+const attach = (epoch: number) => ({ kind: "attach", nonce: "me", epoch, life: 2 }) as const;
 const attached = (egressNext: number | null, gateway = 9) => {
   return { kind: "attached", gateway, egressNext } as const;
 };
@@ -77,7 +77,7 @@ function newService() {
 function newAttached() {
   const parts = newService();
   const connection = parts.connect();
-  parts.service.goLive(3, null);
+  parts.service.goLive(3, 2, null);
   parts.hear(attached(null));
   connection.told.length = 0;
   parts.reports.length = 0;
@@ -100,7 +100,7 @@ test.each([
 ])("who goes live attaches at once, connected %s that", (_, connectedFirst) => {
   const { service, connect } = newService();
   const early = connectedFirst ? connect() : null;
-  service.goLive(3, announcement);
+  service.goLive(3, 2, announcement);
   const connection = early ?? connect();
   expect(connection.told).toEqual([attach(3)]);
   expect(service.counters.attached).toBe(false);
@@ -118,7 +118,7 @@ test.each([
   const connection = connect();
   service.remember(egress(0, 3));
   service.remember(egress(3, 4));
-  service.goLive(3, announcement);
+  service.goLive(3, 2, announcement);
   service.release(egress(7, 3));
   service.release(accepted(17));
   hear(attached(next));
@@ -144,7 +144,7 @@ test("what a primary that handed over executes afterwards stays unseen until it 
   service.remember(egress(2, 2));
   const connection = connect();
   expect(connection.told).toEqual([]);
-  service.goLive(5, null);
+  service.goLive(5, 2, null);
   hear(attached(0));
   expect(connection.told).toEqual([attach(5), egress(0, 4)]);
 });
@@ -163,7 +163,7 @@ test("numbers that are missing, because frames were held too long, begin another
   service.remember(egress(0, 2));
   service.remember(egress(5, 2));
   const connection = connect();
-  service.goLive(3, null);
+  service.goLive(3, 2, null);
   hear(attached(0));
   expect(connection.told).toEqual([attach(3), egress(0, 2), egress(5, 2)]);
 });
@@ -186,7 +186,7 @@ test("a gateway that comes back is told again what it may forget, another one is
 
 test("the announcement is for the first gateway that lets this life in", () => {
   const { service, connect, hear } = newService();
-  service.goLive(3, announcement);
+  service.goLive(3, 2, announcement);
   connect();
   hear(attached(null));
   const again = connect();
@@ -201,7 +201,7 @@ test("the history is bounded, and resent in messages that are no longer than the
     service.remember({ kind: "egress", ...run(first, 10, frameBytesMax) });
   }
   const connection = connect();
-  service.goLive(3, null);
+  service.goLive(3, 2, null);
   hear(attached(0));
   const sent = connection.told.flatMap((told) => (told.kind === "egress" ? [told] : []));
   const numbers = sent.flatMap(({ first, frames }) => frames.map((_, i) => first + i));
@@ -276,15 +276,15 @@ test("a later epoch of the same primary is told, an older or the same one is not
 test("an epoch that comes before the gateway has answered is told as well", () => {
   const { service, connect } = newService();
   const connection = connect();
-  service.goLive(3, null);
+  service.goLive(3, 2, null);
   service.setEpoch(4);
   expect(connection.told).toEqual([attach(3), { kind: "renew", epoch: 4 }]);
 });
 
 test("who is live already and is told so again keeps its attachment", () => {
   const { service, connection, reports } = newAttached();
-  service.goLive(3, announcement);
-  service.goLive(4, announcement);
+  service.goLive(3, 2, announcement);
+  service.goLive(4, 2, announcement);
   expect(connection).toMatchObject({ told: [{ kind: "renew", epoch: 4 }], ended: false });
   expect(reports).toEqual([]);
 });
@@ -305,7 +305,7 @@ test.each(closeReasons)(
   "refused with %s: it is said once, and the same is tried again",
   (reason) => {
     const { service, reports, hear, connect } = newService();
-    service.goLive(3, null);
+    service.goLive(3, 2, null);
     for (let i = 0; i < 3; i++) {
       const connection = connect();
       expect(connection.told).toEqual([attach(3)]);
@@ -330,7 +330,7 @@ const standby = () => {
 };
 const asking = () => {
   const parts = standby();
-  parts.service.goLive(3, null);
+  parts.service.goLive(3, 2, null);
   return parts;
 };
 const behind = () => {

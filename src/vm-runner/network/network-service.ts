@@ -62,6 +62,8 @@ export class GatewayProtocolError extends Error {
 /** The guest lives here. */
 interface Life {
   readonly epoch: Epoch;
+  /** The epoch in which it was booted. */
+  readonly began: Epoch;
   /** Told to the first gateway that lets this life in. */
   readonly announcement: Uint8Array | null;
 }
@@ -134,15 +136,16 @@ export class NetworkService {
 
   /**
    * The guest runs here: attach, and announce it once attached. All that was executed as a backup
-   * is in the acknowledged log, so it may be seen. Who is live already only tells its epoch.
+   * is in the acknowledged log, so it may be seen. Who is live already only tells its epoch. `life`: the
+   * epoch in which the guest was booted.
    */
-  goLive(epoch: Epoch, announcement: Uint8Array | null): void {
+  goLive(epoch: Epoch, life: Epoch, announcement: Uint8Array | null): void {
     this.#history.showAll();
     if (this.#life !== null) {
       this.setEpoch(epoch);
       return;
     }
-    this.#life = { epoch, announcement };
+    this.#life = { epoch, began: life, announcement };
     this.#refused = null;
     this.#attach();
   }
@@ -254,9 +257,9 @@ export class NetworkService {
 
   #attach(): void {
     if (this.#life === null || this.#connection === null || this.#asked !== null) return;
-    const { epoch } = this.#life;
+    const { epoch, began } = this.#life;
     this.#asked = epoch;
-    this.#send({ kind: "attach", nonce: this.#options.nonce, epoch });
+    this.#send({ kind: "attach", nonce: this.#options.nonce, epoch, life: began });
   }
 
   #leave(): void {

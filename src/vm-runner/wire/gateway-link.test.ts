@@ -104,7 +104,7 @@ async function until<T>(what: string, look: () => T | null | undefined | false):
   }
 }
 
-const attach = { kind: "attach", nonce: "me", epoch: 3 } as const;
+const attach = { kind: "attach", nonce: "me", epoch: 3, life: 2 } as const;
 const attached = { kind: "attached", gateway: 9, egressNext: null } as const;
 const oneFrame = (first: number) => {
   return { kind: "egress", first, frames: [new Uint8Array(60)] } as const;
@@ -115,7 +115,7 @@ test("a standby is connected already when it goes live, and says nothing before"
   const { service, link } = newLink(gateway.port);
   const caller = await until("a connection", () => gateway.callers[0]);
   expect(caller.heard).toEqual([]);
-  service.goLive(3, null);
+  service.goLive(3, 2, null);
   link.hurry();
   await until("attach", () => caller.heard.length > 0);
   caller.say(attached);
@@ -128,7 +128,7 @@ test("what is released in one turn leaves as one write", async () => {
   const gateway = await newGateway();
   const { service, turn } = newLink(gateway.port);
   const caller = await until("a connection", () => gateway.callers[0]);
-  service.goLive(3, null);
+  service.goLive(3, 2, null);
   await until("attach", () => caller.heard.length > 0);
   caller.say(attached);
   await until("attached", () => service.counters.attached);
@@ -145,7 +145,7 @@ test("a gateway that comes later, and one that comes back, is found and attached
   const { service, problems } = newLink(before.port);
   await until("a problem", () => problems.length > 0);
   expect(problems).toEqual([expect.stringContaining("ECONNREFUSED")]);
-  service.goLive(3, null);
+  service.goLive(3, 2, null);
   const gateway = await newGateway({ port: before.port });
   const first = await until("a connection", () => gateway.callers[0]);
   await until("attach", () => first.heard.length > 0);
@@ -156,10 +156,41 @@ test("a gateway that comes later, and one that comes back, is found and attached
   expect(problems.length).toBe(1);
 });
 
+test("a link that is told to redials a gateway that answers, and loses no frame by it", async () => {
+  const gateway = await newGateway();
+  const { link, service, problems } = newLink(gateway.port);
+  const first = await until("a connection", () => gateway.callers[0]);
+  service.goLive(3, 2, null);
+  await until("attach", () => first.heard.length > 0);
+  first.say(attached);
+  await until("attached", () => service.counters.attached);
+  service.release(oneFrame(0));
+  link.redial();
+  const second = await until("another connection", () => gateway.callers[1]);
+  await until("attach", () => second.heard.length > 0);
+  await until("the end of the first", () => first.isClosed);
+  expect(service.counters.attached).toBe(false);
+  second.say({ ...attached, egressNext: 0 });
+  await until("the frame again", () => second.heard.length > 1);
+  expect(second.heard).toEqual([attach, oneFrame(0)]);
+  expect(problems).toEqual([]);
+});
+
+test("a link that waits to dial again does it at once when it is told to", async () => {
+  const before = await newGateway();
+  before.close();
+  const { link, problems } = newLink(before.port);
+  await until("a problem", () => problems.length > 0);
+  const gateway = await newGateway({ port: before.port });
+  link.redial();
+  await until("a connection", () => gateway.callers[0]);
+  expect(gateway.callers.length).toBe(1);
+});
+
 test("a wrong key is said once, however often it is tried, and tried it is", async () => {
   const gateway = await newGateway({ key: randomBytes(pskBytes) });
   const { service, problems } = newLink(gateway.port);
-  service.goLive(3, null);
+  service.goLive(3, 2, null);
   await until("three refusals", () => gateway.refused.count >= 3);
   expect(problems).toEqual([
     `the gateway at 127.0.0.1:${gateway.port} has another key than ours for VM vm-1, or none`,
@@ -198,7 +229,7 @@ test("who listens and never answers the handshake is given up, and dialled again
     for (const socket of sockets) socket.destroy();
   });
   const { service, problems } = newLink(await listen(server, 0));
-  service.goLive(3, null);
+  service.goLive(3, 2, null);
   await until("a second dial", () => sockets.length > 1);
   expect(problems).toEqual([expect.stringContaining("it does not answer")]);
 }, 30_000);
@@ -206,7 +237,7 @@ test("who listens and never answers the handshake is given up, and dialled again
 test("a link that is closed hangs up and dials no more", async () => {
   const gateway = await newGateway();
   const { link, service, problems } = newLink(gateway.port);
-  service.goLive(3, null);
+  service.goLive(3, 2, null);
   const caller = await until("a connection", () => gateway.callers[0]);
   link.close();
   await until("the end", () => caller.isClosed);

@@ -55,6 +55,12 @@ export class GatewayLink {
     this.#dial();
   }
 
+  /** Another gateway serves now, though the one that is connected may live on: it is looked for anew. */
+  redial(): void {
+    if (this.#redial === null) this.#hangUp();
+    else this.hurry();
+  }
+
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#pinging);

@@ -26,6 +26,8 @@ export function actionInWords(action: Action): string {
       return `delete ${action.objectKind} ${action.name}`;
     case "powerOff":
       return `powerOff ${action.pod}`;
+    case "redial":
+      return `redial ${action.pod}`;
     case "createKey":
     case "addFinalizer":
     case "removeFinalizer":

@@ -44,8 +44,8 @@ export class GuestNetwork {
     this.#tellLost();
   }
 
-  goLive(epoch: Epoch, announcement: Uint8Array | null): void {
-    this.#service.goLive(epoch, announcement);
+  goLive(epoch: Epoch, life: Epoch, announcement: Uint8Array | null): void {
+    this.#service.goLive(epoch, life, announcement);
     this.#link?.hurry();
   }
 

@@ -334,7 +334,7 @@ export class SimulatedRunner {
         this.#console.becomePrimary(effect.life);
         return;
       case "goLive":
-        this.#network.goLive(effect.epoch, effect.announcement);
+        this.#network.goLive(effect.epoch, effect.life, effect.announcement);
         return;
       case "report":
         this.#report(effect.report);
