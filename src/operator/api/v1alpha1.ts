@@ -135,7 +135,7 @@ export interface FTVirtualMachineStatus {
   /** Where clients reach the guest. */
   readonly address?: string;
   /** The Secret with the pair's key: while the machine is on there cannot be another one. */
-  readonly key?: { readonly uid: string };
+  readonly key?: KeyMark;
   /** Address of the Service for runners, which they were given when they were made. */
   readonly gatewayAddress?: string;
   /** That the record was made; it never is again for this machine. */
@@ -155,6 +155,11 @@ export interface FTVirtualMachineStatus {
    * @listMapKeys type
    */
   readonly conditions?: readonly Condition[];
+}
+
+interface KeyMark {
+  /** Of the Secret with the key. */
+  readonly uid: string;
 }
 
 interface RecordMark {
