@@ -139,8 +139,9 @@ export const lifeBugs: readonly Bug[] = [
     edits: [
       {
         file: `${failover}/follower.ts`,
-        find: 'if (role.machine.kind !== "standing") return discard(state, role, turn);\n  if (role.leaving)',
-        replace: "if (!role.leaving) return discard(state, role, turn);\n  if (role.leaving)",
+        find: 'if (role.machine.kind !== "standing") return discard(state, role, turn);\n  if (role.leaving !== null)',
+        replace:
+          "if (role.leaving === null) return discard(state, role, turn);\n  if (role.leaving !== null)",
       },
     ],
     caughtBy: ["progress", "fail-stop", "consistency after failover"],

@@ -72,6 +72,11 @@ test.each<[string, readonly Happening[], Partial<Outcome>]>([
   ["a pair that does without its deleted record", [...paired, recordGone, calm], pair],
   ["off by command", [...paired, powerOff, granted(3, null), ended("a1", "stopped")], off],
   ["off by a guest that was told to", [...paired, typed(7, 0, "P"), granted(3, null)], off],
+  [
+    "off by one that was left alone",
+    [...paired, terminate("a"), granted(3, null), ended("a1", "left alone")],
+    off,
+  ],
   ["off as the last runner leaves", [...paired, terminate("a"), granted(3, null)], off],
   [
     "a superseded primary that knows the record",
@@ -130,6 +135,12 @@ test.each<[string, readonly Happening[], Partial<Outcome>, string]>([
     [granted(1, null)],
     { ...lost, record: record(1, null) },
     "the VM is lost, and the record names nobody",
+  ],
+  [
+    "a lone primary that never finds out that its record is deleted",
+    [granted(1, "a1"), lived("a1", 1, 0), recordGone, calm],
+    stuck,
+    "the record is deleted, and a1, which was alone, lives on",
   ],
   [
     "a primary that is gone",
@@ -191,6 +202,11 @@ test.each<[string, readonly Happening[], string]>([
   ["refuses, with a record or without", [recordGone, ended("b1", "refused")], '"refused": bye'],
   ["refuses", [ended("b1", "refused")], 'b1 gave up with "refused": bye'],
   ["stops untold", [...paired, ended("a1", "stopped")], "a1 stopped, and nobody told it to: bye"],
+  [
+    "says that it was left alone and was never told to leave",
+    [...paired, terminate("b"), ended("a1", "left alone")],
+    "a1 left alone, and nobody told it to: bye",
+  ],
   [
     "leaves as superseded by hearsay",
     [...takenOver, ended("a1", "superseded")],

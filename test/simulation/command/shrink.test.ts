@@ -69,6 +69,7 @@ test("what the failure does not need becomes plain and small", async () => {
     clocks: {},
     clients: 0,
     outside: null,
+    leaveWaitMs: 0,
     faults: [],
   });
 });
