@@ -155,7 +155,11 @@ export class Computer {
     const state = {
       terminated: { exitCode: killedCode, reason: "ContainerStatusUnknown", message },
     };
-    const status = { ...pod.status, phase: "Failed", containerStatuses: [{ state }] } as const;
+    const status = {
+      ...pod.status,
+      phase: "Failed",
+      containerStatuses: [statusOf(pod, state)],
+    } as const;
     this.#world.finishPod(this.#world.api.put("Pod", { ...pod, status }));
   }
 
@@ -202,7 +206,7 @@ export class Computer {
         ? { running: { startedAt } }
         : { terminated: { exitCode: ended.code, message: ended.message, startedAt } };
     const conditions = [{ type: "Ready", status: ready ? "True" : "False" }];
-    const next = { phase, podIP, conditions, containerStatuses: [{ state }] } as const;
+    const next = { phase, podIP, conditions, containerStatuses: [statusOf(pod, state)] } as const;
     this.#world.api.put("Pod", { ...pod, status: next });
   }
 
@@ -214,4 +218,12 @@ export class Computer {
 
 function isReady(runner: Runner): boolean {
   return runner.alive && (runner.named === "backup" || (runner.named === "primary" && runner.live));
+}
+
+/** A container is called after what it does. */
+function statusOf<State>(
+  pod: SimPod,
+  state: State,
+): { readonly name: string; readonly state: State } {
+  return { name: pod.metadata.labels?.[labels.component] ?? "", state };
 }

@@ -350,7 +350,7 @@ export class Operator {
       const heard = answers && !runner.computer.partitioned;
       const role = heard ? runner.role : null;
       const coarse = heard
-        ? `${role} ${runner.live} ${runner.transferring} ${runner.goLive?.atMs}`
+        ? `${role} ${runner.live} ${runner.epoch} ${runner.transferring} ${runner.goLive?.atMs}`
         : "";
       if (this.#reports.get(uid)?.coarse === coarse) continue;
       this.#reports.set(uid, {

@@ -57,6 +57,8 @@ export class Runner {
   /** How it is going to end without being asked to; null: it is not. */
   doom: number | null = null;
   joining = false;
+  /** Of the record as it was last seen; null: it was not read yet. */
+  epoch: number | null = null;
   #wasNamed = false;
   #asking = false;
   #lostSinceMs: number | null = null;
@@ -122,6 +124,7 @@ export class Runner {
       return;
     }
     const { primary, backup } = record;
+    this.epoch = record.epoch;
     this.named = primary === this.nonce ? "primary" : backup === this.nonce ? "backup" : null;
     if (this.named === null) {
       this.#asNobody(record);

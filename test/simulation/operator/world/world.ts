@@ -223,10 +223,10 @@ export class World {
   }
 
   reportOf(runner: Runner, make: (over: Partial<RunnerStatus>) => RunnerStatus): RunnerStatus {
-    const { role, nonce, live, args, goLive } = runner;
+    const { role, nonce, live, args, goLive, epoch } = runner;
     const ago = goLive === null ? 0 : this.nowMs - goLive.atMs;
     return make({
-      ...{ vm: args.vm, nonce, role, live },
+      ...{ vm: args.vm, nonce, role, live, epoch },
       lastGoLive: goLive === null ? null : { reason: goLive.reason, afterMs: 100, agoMs: ago },
       transfers: { ...make({}).transfers, running: runner.transferring },
     });
