@@ -101,6 +101,13 @@ export class LockstepCluster {
     });
   }
 
+  async hasOperator(node: string): Promise<boolean> {
+    const where = `labelSelector=${operatorLabel}&fieldSelector=spec.nodeName=${node}`;
+    const pods = `/api/v1/namespaces/${operatorNamespace}/pods?${where}`;
+    const { items } = (await this.api.get(pods)).body;
+    return Array.isArray(items) && items.length > 0;
+  }
+
   /** Ends etcd as a crash would, and starts it on the same data; the API server lives on. */
   async restartEtcd(): Promise<void> {
     const records = new Records();
