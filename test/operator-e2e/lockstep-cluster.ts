@@ -17,7 +17,7 @@ import { Records } from "../cluster/record.ts";
 import { LiveCluster } from "../e2e/live-cluster.ts";
 
 const chart = fileURLToPath(new URL("../../charts/lockstep", import.meta.url));
-export const operatorNamespace = "lockstep-system";
+const operatorNamespace = "lockstep-system";
 const release = "lockstep";
 /** Of the operator and of runners. */
 export const imageRepository = "localhost/lockstep";
