@@ -112,12 +112,15 @@ class Operator {
     const view = new ClusterView({
       ...{ api: gated, namespaces: options.namespaces, log, random, metrics: metrics.watches },
       onVm: (vm) => this.#workers.add(vm),
-      onPair: (vm) => this.#poller.hasten(vm),
+      onPair: (vm) => {
+        this.#workers.add(vm, { urgent: true });
+        this.#poller.hasten(vm);
+      },
     });
     this.#view = view;
     this.#poller = new ReportPoller({
       ...{ pods: view.pods, askRunner, askGateway, random },
-      onVm: (vm) => this.#workers.add(vm),
+      onVm: (vm) => this.#workers.add(vm, { urgent: true }),
       onRead: (answered) => metrics.onStatusRead(answered),
     });
     const reader = new ObjectReader(gated, view);

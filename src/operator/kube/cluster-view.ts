@@ -43,9 +43,9 @@ export interface ViewOptions {
   readonly log: Logger;
   readonly metrics: WatchMetrics;
   readonly random: () => number;
-  /** Something of this VM changed. */
+  /** Something of this VM changed, other than its pair. */
   readonly onVm: (vm: string) => void;
-  /** Its record or its runners changed: what they say has changed with it. */
+  /** Its record or its pods changed: what its runners say has changed with it. */
   readonly onPair: (vm: string) => void;
 }
 
@@ -71,7 +71,6 @@ export class ClusterView {
       for (const vm of new Set([before?.vm, after?.vm])) if (vm != null) onVm(vm);
     };
     const tellPair = (before: Entry<unknown> | undefined, after: Entry<unknown> | undefined) => {
-      tell(before, after);
       for (const vm of new Set([before?.vm, after?.vm])) if (vm != null) onPair(vm);
     };
     this.machines = new ObjectCache<FTVirtualMachine>(tell);

@@ -29,6 +29,25 @@ test("one key is never with two workers: what is added meanwhile comes after `do
   expect(queue.take(3)).toBeNull();
 });
 
+test("what is urgent comes before all that waits, and is given out once", () => {
+  const queue = queueOf();
+  queue.add("a", 0);
+  queue.add("b", 1);
+  queue.add("c", 2, { urgent: true });
+  queue.add("b", 3, { urgent: true });
+  queue.add("c", 4);
+  expect(queue.depth).toBe(3);
+  expect(queue.take(5)).toEqual({ key: "c", waitedMs: 3 });
+  // It waits since it was added first.
+  expect(queue.take(5)).toEqual({ key: "b", waitedMs: 4 });
+  queue.add("d", 5);
+  queue.add("b", 6);
+  queue.add("b", 7, { urgent: true });
+  queue.done("b");
+  expect(queue.take(8)).toEqual({ key: "b", waitedMs: 2 });
+  expect(["a", "d", null].map(() => keyOf(queue, 8))).toEqual(["a", "d", null]);
+});
+
 test("an appointment is kept, the earlier of two counts, and an `add` is sooner than both", () => {
   const queue = queueOf();
   queue.addAfter("a", 100, 0);

@@ -1,6 +1,7 @@
 /**
  * What is to be looked at, by key. A key is in it at most once however often it is added, and is taken by
- * one worker at a time: what is added meanwhile is given out again when that worker is done. After
+ * one worker at a time: what is added meanwhile is given out again when that worker is done. What is urgent
+ * comes first: a lost half does not wait behind a thousand machines that are being made. After
  * failures a key waits longer each time, and all tries after failures together are limited.
  */
 import { assert } from "../../shared/assert.ts";
@@ -23,13 +24,15 @@ export interface Turn {
 export class WorkQueue {
   readonly #limits: WorkQueueLimits;
   readonly #retries: RateLimiter;
-  /** To be taken now, oldest first, and since when. */
+  /** To be taken now, oldest first, and since when: before all others. */
+  readonly #urgent = new Map<string, number>();
+  /** The same, after what is urgent. */
   readonly #ready = new Map<string, number>();
   /** When to be taken at the latest. */
   readonly #later = new Map<string, number>();
   readonly #taken = new Set<string>();
-  /** Added while they were taken, and when. */
-  readonly #again = new Map<string, number>();
+  /** Added while they were taken. */
+  readonly #again = new Map<string, { readonly sinceMs: number; readonly urgent: boolean }>();
   readonly #failures = new Map<string, number>();
 
   constructor(limits: WorkQueueLimits) {
@@ -39,13 +42,23 @@ export class WorkQueue {
 
   /** Waiting to be taken now. */
   get depth(): number {
-    return this.#ready.size;
+    return this.#urgent.size + this.#ready.size;
   }
 
-  add(key: string, nowMs: number): void {
+  /** What waits already and has become urgent goes on waiting among what is urgent. */
+  add(key: string, nowMs: number, { urgent } = { urgent: false }): void {
     this.#later.delete(key);
-    const waiting = this.#taken.has(key) ? this.#again : this.#ready;
-    if (!waiting.has(key)) waiting.set(key, nowMs);
+    if (this.#taken.has(key)) {
+      const before = this.#again.get(key);
+      const sinceMs = before?.sinceMs ?? nowMs;
+      this.#again.set(key, { sinceMs, urgent: urgent || before?.urgent === true });
+      return;
+    }
+    if (this.#urgent.has(key)) return;
+    const sinceMs = this.#ready.get(key) ?? nowMs;
+    if (urgent) this.#ready.delete(key);
+    const waiting = urgent ? this.#urgent : this.#ready;
+    waiting.set(key, sinceMs);
   }
 
   /** At the latest after `delayMs`: an earlier appointment stays. */
@@ -79,20 +92,15 @@ export class WorkQueue {
   /** The next key; null: there is none now. Whoever takes it says `done` afterwards. */
   take(nowMs: number): Turn | null {
     for (const [key, dueMs] of this.#later) if (dueMs <= nowMs) this.add(key, dueMs);
-    for (const [key, sinceMs] of this.#ready) {
-      this.#ready.delete(key);
-      this.#taken.add(key);
-      return { key, waitedMs: nowMs - sinceMs };
-    }
-    return null;
+    return this.#first(this.#urgent, nowMs) ?? this.#first(this.#ready, nowMs);
   }
 
   done(key: string): void {
     assert(this.#taken.delete(key), `${key} was not taken`);
-    const sinceMs = this.#again.get(key);
-    if (sinceMs === undefined) return;
+    const again = this.#again.get(key);
+    if (again === undefined) return;
     this.#again.delete(key);
-    this.#ready.set(key, sinceMs);
+    this.add(key, again.sinceMs, again);
   }
 
   /** When `take` may give something that it does not give now; null: only after an `add`. */
@@ -100,5 +108,14 @@ export class WorkQueue {
     let nextMs: number | null = null;
     for (const dueMs of this.#later.values()) nextMs = Math.min(nextMs ?? dueMs, dueMs);
     return nextMs;
+  }
+
+  #first(waiting: Map<string, number>, nowMs: number): Turn | null {
+    for (const [key, sinceMs] of waiting) {
+      waiting.delete(key);
+      this.#taken.add(key);
+      return { key, waitedMs: nowMs - sinceMs };
+    }
+    return null;
   }
 }

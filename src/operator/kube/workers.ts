@@ -36,12 +36,12 @@ export class Workers {
   }
 
   /** Before `start` it only waits. */
-  add(key: string): void {
+  add(key: string, priority = { urgent: false }): void {
     if (!this.#started) {
       this.#early.add(key);
       return;
     }
-    this.#queue.add(key, performance.now());
+    this.#queue.add(key, performance.now(), priority);
     this.#pump();
   }
 
