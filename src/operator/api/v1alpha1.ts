@@ -258,7 +258,7 @@ export interface RunnerEnd {
   readonly message: string;
 }
 
-/** Why a runner ended. Left, Killed and NodeLost do not count against the next one. */
+/** Why a runner ended. Left, LeftAlone, Killed and NodeLost do not count against the next one. */
 export type RunnerEndReason =
   | "Diverged"
   | "Crashed"
@@ -267,6 +267,7 @@ export type RunnerEndReason =
   | "Unbootable"
   | "TurnedAway"
   | "Left"
+  | "LeftAlone"
   | "Killed"
   | "NodeLost";
 

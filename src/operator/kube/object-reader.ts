@@ -5,7 +5,7 @@
 import { objectNames, podOfNonce } from "../api/names.ts";
 import type { FTVirtualMachine } from "../api/v1alpha1.ts";
 import type { ObjectKind, ObservedNode, ObservedRecord } from "../reconcile/observation.ts";
-import { isOutdated, needsNewestNode, needsNewestPod } from "../reconcile/sight.ts";
+import { isOutdated, needsNewestNode } from "../reconcile/sight.ts";
 import type { ClusterView } from "./cluster-view.ts";
 import type { KubernetesApi, RawObject } from "./kubernetes-api.ts";
 import { apiErrorCode } from "./kubernetes-api-error.ts";
@@ -69,14 +69,12 @@ export class ObjectReader {
       nonce === null ? [] : [podOfNonce(nonce)],
     );
     const missing = named.filter((name) => !pods.some(({ value }) => value.pod.name === name));
-    const kept = pods.filter(({ value }) => !needsNewestPod(record.record, value.pod));
-    const again = pods.filter((entry) => !kept.includes(entry)).map(({ value }) => value.pod.name);
-    const found = [...missing, ...again].map(async (name) => {
+    const found = missing.map(async (name) => {
       const raw = await this.#read<RawPod>("Pod", namespace, name);
       const entry = raw === null ? null : podEntry(raw);
       return entry !== null && entry.value.owner === uid ? [entry] : [];
     });
-    return [...kept, ...(await Promise.all(found)).flat()];
+    return [...pods, ...(await Promise.all(found)).flat()];
   }
 
   /** All nodes; those of `pods` are there if they are anywhere, and as new as the pods where that counts. */

@@ -65,8 +65,9 @@ function reasonOf(pod: ObservedPod): RunnerEndReason {
   switch (terminated.exitCode) {
     case exitCodes.ok:
     case exitCodes.superseded:
-    case exitCodes.leftAlone:
       return "Left";
+    case exitCodes.leftAlone:
+      return "LeftAlone";
     case exitCodes.divergence:
       return "Diverged";
     case exitCodes.trapped:
@@ -80,12 +81,14 @@ function reasonOf(pod: ObservedPod): RunnerEndReason {
   }
 }
 
+/** They say nothing against the next runner. */
+const harmless: ReadonlySet<RunnerEndReason> = new Set(["Left", "LeftAlone", "Killed", "NodeLost"]);
+
 /** Ends that count against the next try, since the spec was last changed. */
 export function badEnds(vm: FTVirtualMachine, ends: readonly RunnerEnd[]): readonly RunnerEnd[] {
-  return ends.filter(({ reason, generation }) => {
-    const counts = reason !== "Left" && reason !== "NodeLost" && reason !== "Killed";
-    return counts && generation === vm.metadata.generation;
-  });
+  return ends.filter(
+    ({ reason, generation }) => !harmless.has(reason) && generation === vm.metadata.generation,
+  );
 }
 
 /** Of them, those of one boot. */

@@ -15,7 +15,8 @@
  */
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import { annotations } from "../api/names.ts";
-import type { FTVirtualMachine, RunnerEndReason, RunningSpec } from "../api/v1alpha1.ts";
+import type { FTVirtualMachine, RunnerEnd, RunnerEndReason, RunningSpec } from "../api/v1alpha1.ts";
+import { stableJson } from "../specs/object-hash.ts";
 import { argumentsVersion } from "../specs/pod-arguments.ts";
 import { badEnds } from "./ends.ts";
 import type { Observation, OperatorSettings } from "./observation.ts";
@@ -43,7 +44,13 @@ const hopeless: Partial<Record<RunnerEndReason, OffReason>> = {
 /** So many hopeless ends in a row are believed. */
 const hopelessEndsMax = 2;
 
-export function decideLife(o: Observation, record: VmRecord, sight: PairSight): Life {
+/** `ends`: of its runners, those that are news among them. */
+export function decideLife(
+  o: Observation,
+  record: VmRecord,
+  sight: PairSight,
+  ends: readonly RunnerEnd[],
+): Life {
   const { spec, status } = o.vm;
   const running = status?.running ?? null;
   const vouched = isVouchedGone(o.vm, record) && !answers(sight);
@@ -55,13 +62,19 @@ export function decideLife(o: Observation, record: VmRecord, sight: PairSight): 
   }
   if (!isOff) return { kind: "on", running: running ?? adopt(o) };
   if (running === null) return begin(o, record);
-  if (record.epoch === running.fromEpoch) return starting(o, record, sight, running);
-  return ended(o, record, running);
+  if (record.epoch === running.fromEpoch) return starting(o, record, sight, ends, running);
+  return ended(o, record, sight, ends, running);
 }
 
 /** The record is still at the beginning of `running`. */
-function starting(o: Observation, record: VmRecord, sight: PairSight, running: RunningSpec): Life {
-  const why = hopelessReason(o);
+function starting(
+  o: Observation,
+  record: VmRecord,
+  sight: PairSight,
+  ends: readonly RunnerEnd[],
+  running: RunningSpec,
+): Life {
+  const why = hopelessReason(o, ends);
   if (isSameBoot(running, runningOf(o.vm.spec, o.settings))) {
     if (why !== null) return { kind: "off", why, running };
     return { kind: "starting", running, isNew: false };
@@ -73,11 +86,18 @@ function starting(o: Observation, record: VmRecord, sight: PairSight, running: R
 }
 
 /** The life has ended by itself, or both halves are gone. */
-function ended(o: Observation, record: VmRecord, running: RunningSpec): Life {
-  const why = hopelessReason(o);
+function ended(
+  o: Observation,
+  record: VmRecord,
+  sight: PairSight,
+  ends: readonly RunnerEnd[],
+  running: RunningSpec,
+): Life {
+  const why = hopelessReason(o, ends);
   if (why !== null) return { kind: "off", why, running };
-  const wanted = running.ordered === "off" || wasTakenAway(o, record, running);
-  if (record.primary === null && !wanted) {
+  const isWanted = running.ordered === "off" || wasLeftAlone(ends, running);
+  if (record.primary === null && !isWanted) {
+    if (isEnding(sight, running)) return { kind: "stopping", running };
     return { kind: "off", why: "GuestPoweredOff", running };
   }
   if (o.vm.spec.faultTolerance.onPairLost === "Hold") {
@@ -87,23 +107,16 @@ function ended(o: Observation, record: VmRecord, running: RunningSpec): Life {
 }
 
 /**
- * Its last runners were deleted, and the guest was switched off because there was nobody to hand over
- * to: nobody wanted it off. What was said once stays: the pods that show it go, and the operator deletes
- * those of a guest that switched itself off.
+ * Its primary was told to leave, found nobody to hand over to, and switched the guest off: nobody wanted it
+ * off. The runner says so as it ends.
  */
-function wasTakenAway(
-  { pods, vm }: Observation,
-  { epoch }: VmRecord,
-  running: RunningSpec,
-): boolean {
-  const said = vm.status?.epoch === epoch ? vm.status.phase : undefined;
-  if (said === "Lost" || said === "Stopped") return said === "Lost";
-  // A backup that was lost before is being deleted too: it is about who lived last, if that is known.
-  const last = vm.status?.epoch === epoch - 1 ? vm.status.primary?.pod : undefined;
-  const isLast = (name: string) => last === undefined || last === name;
-  return pods.some(
-    (p) => p.component === "runner" && p.life === running.life && p.deleting && isLast(p.name),
-  );
+function wasLeftAlone(ends: readonly RunnerEnd[], { life }: RunningSpec): boolean {
+  return ends.some((end) => end.reason === "LeftAlone" && end.life === life);
+}
+
+/** The guest is off, and the runner that knows why has not ended yet. */
+function isEnding({ runners }: PairSight, { life }: RunningSpec): boolean {
+  return runners.some((r) => r.pod.role !== null && r.pod.life === life && !r.gone && r.nodeReady);
 }
 
 function begin(o: Observation, record: VmRecord): Life {
@@ -123,8 +136,8 @@ function adopt(o: Observation): RunningSpec {
 }
 
 /** Two hopeless ends in a row since the spec was last changed: of both halves, or of two boots. */
-function hopelessReason(o: Observation): OffReason | null {
-  const last = badEnds(o.vm, o.vm.status?.recentEnds ?? []).slice(-hopelessEndsMax);
+function hopelessReason({ vm }: Observation, ends: readonly RunnerEnd[]): OffReason | null {
+  const last = badEnds(vm, ends).slice(-hopelessEndsMax);
   const why = last[0] === undefined ? undefined : hopeless[last[0].reason];
   const alike = last.filter((end) => end.reason === last[0]?.reason).length;
   return why !== undefined && alike === hopelessEndsMax ? why : null;
@@ -162,18 +175,9 @@ export function differences(a: RunningSpec, b: RunningSpec): readonly string[] {
   const { life: _l, fromEpoch: _e, ordered: _o, arguments: _a, ...fields } = a;
   // SAFETY: the keys of an object of this type.
   const names = Object.keys(fields) as (keyof typeof fields)[];
-  return names.filter((name) => stable(a[name]) !== stable(b[name]));
+  return names.filter((name) => stableJson(a[name]) !== stableJson(b[name]));
 }
 
 function isSameBoot(a: RunningSpec, b: RunningSpec): boolean {
   return differences(a, b).length === 0;
-}
-
-/** JSON with the keys in order: the API server may give them in another one. */
-export function stable(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(stable).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  const sorted = entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${sorted.map(([key, inner]) => `${JSON.stringify(key)}:${stable(inner)}`).join(",")}}`;
 }

@@ -18,7 +18,7 @@ import {
   seen,
   settled,
 } from "../../../test/operator/observations.ts";
-import type { Observation } from "./observation.ts";
+import type { Observation, ObservedPod } from "./observation.ts";
 import { plan } from "./plan.ts";
 import { timestampOf } from "./timestamp.ts";
 
@@ -149,10 +149,11 @@ describe("both halves are lost", () => {
     expect(plan(again).status.running).toMatchObject({ life: 2, fromEpoch: 2 });
   });
 
-  test("a machine whose last runner was deleted stays lost with Hold, also when its pods have gone", () => {
+  test("a machine that was left alone stays lost with Hold, also when its pods have gone", () => {
     const faultTolerance = { ...defaultSpec.faultTolerance, onPairLost: "Hold" as const };
+    const alone = { terminated: { exitCode: 15, message: "" }, phase: "Failed" } as const;
     const o = seen({
-      pods: [runner(1, { role: "primary", deleting: true })],
+      pods: [runner(1, { role: "primary", deleting: true, ...alone })],
       vm: machine({ faultTolerance }),
       record: present(record(3)),
     });
@@ -161,19 +162,27 @@ describe("both halves are lost", () => {
     expect(plan({ ...lost, pods: [] }).status.phase).toBe("Lost");
   });
 
-  test("a guest that switched itself off stays off beside a lost backup that is being deleted", () => {
-    const pods = [runner(1, { role: "primary" }), runner(2, { role: "backup", deleting: true })];
-    const alone = settled(seen({ pods, record: present(record(3, 1)) }));
-    const off = plan({ ...alone, record: present(record(4)) });
-    expect(off.status).toMatchObject({ phase: "Stopped", running: { life: 1 } });
-  });
-
-  test("a guest that switched itself off stays off while the operator deletes its pods", () => {
-    const o = seen({ pods: [runner(1, { role: "primary" })], record: present(record(3)) });
-    const off = settled(o);
-    expect(off.vm.status?.phase).toBe("Stopped");
-    const going = { ...off, pods: [runner(1, { role: "primary", deleting: true })] };
-    expect(plan(going).status).toMatchObject({ phase: "Stopped", running: { life: 1 } });
+  test("a guest that switched itself off stays off, whatever becomes of its pods", () => {
+    const backup = runner(2, { role: "backup", deleting: true });
+    const off = (primary: Partial<ObservedPod>) =>
+      plan(
+        seen({
+          pods: [runner(1, { role: "primary", ...primary }), backup],
+          record: present(record(4)),
+        }),
+      );
+    expect(off({}).status).toMatchObject({ phase: "Stopping", running: { life: 1 } });
+    const ended = { terminated: { exitCode: 0, message: "" } } as const;
+    const both = [
+      runner(1, { role: "primary", ...ended }),
+      runner(2, { role: "backup", deleting: true, ...ended }),
+    ];
+    const done = settled(seen({ pods: both, record: present(record(4)) }));
+    expect(done.vm.status).toMatchObject({ phase: "Stopped", running: { life: 1 } });
+    expect(plan({ ...done, pods: [] }).status).toMatchObject({
+      phase: "Stopped",
+      running: { life: 1 },
+    });
   });
 
   test.each([
@@ -296,10 +305,15 @@ describe("power", () => {
     expect(actionsOf(settled(o))).toEqual([]);
   });
 
-  test("a guest that was switched off because its last pod was deleted is booted anew", () => {
-    const last = runner(1, { role: "primary", deleting: true });
-    const o = seen({ record: present(record(3)), pods: [last] });
-    expect(plan(o).status.running).toMatchObject({ life: 2, fromEpoch: 3 });
+  test("a guest that its primary switched off, told to leave and left alone, is booted anew", () => {
+    const ending = runner(1, { role: "primary", deleting: true });
+    const o = (pod: ObservedPod) => seen({ record: present(record(3)), pods: [pod] });
+    // Why it is off is known when the runner has ended.
+    expect(plan(o(ending)).status).toMatchObject({ phase: "Stopping", running: { life: 1 } });
+    const ended = (exitCode: number) =>
+      plan(o({ ...ending, terminated: { exitCode, message: "" } }));
+    expect(ended(15).status.running).toMatchObject({ life: 2, fromEpoch: 3 });
+    expect(ended(0).status.phase).toBe("Stopped");
   });
 });
 

@@ -10,6 +10,7 @@
 import type { VmRecord } from "../../shared/protocol/record.ts";
 import { machineFinalizer, objectNames } from "../api/names.ts";
 import type { FTVirtualMachine, FTVirtualMachineStatus, RunningSpec } from "../api/v1alpha1.ts";
+import { stableJson } from "../specs/object-hash.ts";
 import type { Plan } from "./actions.ts";
 import { noteChanges } from "./changes.ts";
 import { planDeletion } from "./deletion.ts";
@@ -17,7 +18,7 @@ import { Draft } from "./draft.ts";
 import { noteEnds } from "./ends.ts";
 import { hasOldGateway, planGateway } from "./gateways.ts";
 import { isKeyBound, isKeyLost } from "./key.ts";
-import { decideLife, type Life, stable } from "./life.ts";
+import { decideLife, type Life } from "./life.ts";
 import { gatewayIpOf, planKey, planObjects } from "./objects.ts";
 import { type Observation, objectKey } from "./observation.ts";
 import { planPowerOff } from "./power-off.ts";
@@ -95,25 +96,28 @@ function decideRunning(
   draft: Draft,
 ): FTVirtualMachineStatus {
   const known = o.vm.status?.running?.life ?? 0;
-  const life = decideLife(o, record, seePair(o, record, known));
+  const first = seePair(o, record, known);
+  const noted = o.vm.status?.recentEnds ?? [];
+  const ends = noteEnds(noted, first.runners, o.vm.metadata.generation, o.nowMs);
+  const life = decideLife(o, record, first, ends);
   const sight = seePair(o, record, life.running?.life ?? known);
   const before = draft.actions.length;
   if (life.kind === "stopping") planPowerOff(sight, draft);
   if (!isKeyBound(life)) planKey(o, draft);
-  planPods(o, record.epoch, sight, life, draft);
+  planPods(o, record, sight, life, draft);
   const isActing = draft.actions.length > before;
-  const ends = noteEnds(
-    o.vm.status?.recentEnds ?? [],
-    sight.runners,
-    o.vm.metadata.generation,
-    o.nowMs,
-  );
   const status = statusOf(o, { record, sight, life, objects, ends, isActing });
   if (status.phase === "Starting") draft.again(startingAgainMs);
   return status;
 }
 
-function planPods(o: Observation, epoch: number, sight: PairSight, life: Life, draft: Draft): void {
+function planPods(
+  o: Observation,
+  record: VmRecord,
+  sight: PairSight,
+  life: Life,
+  draft: Draft,
+): void {
   const running = runningToServe(life);
   const isHeldUp = life.kind === "stopping" || isKeyLost(o, life);
   const mayMake = running !== null && !isHeldUp && mayMakePods(o, running);
@@ -134,7 +138,8 @@ function planPods(o: Observation, epoch: number, sight: PairSight, life: Life, d
       count: runnersWanted(o, life),
       running,
       mayMake: mayMake && !(begins && hasOldGateway(o, sight, life.running.life)),
-      epoch,
+      epoch: record.epoch,
+      isOff: record.primary === null,
       beginsAt: begins ? life.running.fromEpoch : null,
       nextNumber: afterGateway,
       gatewayIp: gatewayIpOf(o),
@@ -156,7 +161,7 @@ function runningToServe(life: Life): RunningSpec | null {
 /** What a pod is made from must be in the status first, and the objects it needs must be there. */
 function mayMakePods(o: Observation, running: RunningSpec): boolean {
   const noted = o.vm.status?.running;
-  if (noted === undefined || stable(noted) !== stable(running)) return false;
+  if (noted === undefined || stableJson(noted) !== stableJson(running)) return false;
   const { key, runner } = objectNames(o.vm.metadata.name);
   const needed = [objectKey("Secret", key), objectKey("ServiceAccount", runner)];
   if (!needed.every((name) => o.objects.has(name))) return false;

@@ -26,6 +26,8 @@ export interface RunnersWanted {
   readonly mayMake: boolean;
   /** Of the record. */
   readonly epoch: number;
+  /** The record names nobody. */
+  readonly isOff: boolean;
   /** The epoch at which a first or a new life may begin; null: the machine lives. */
   readonly beginsAt: number | null;
   /** Number of the next pod. */
@@ -82,7 +84,9 @@ function clearAway(o: Observation, seen: RunnerSight, wanted: RunnersWanted, dra
   const { pod, named, gone, superseded } = seen;
   if (named !== null) return;
   const isNoted = (o.vm.status?.recentEnds ?? []).some((end) => end.pod === pod.name);
-  const isDone = gone ? isNoted : superseded;
+  // Why a guest is off, its last runner says as it ends: its object stays until then.
+  const isAwaited = wanted.isOff && seen.nodeReady;
+  const isDone = gone ? isNoted : superseded && !isAwaited;
   const isOld = wanted.running !== null && pod.life !== wanted.running.life;
   if (!isDone) {
     if ((isOld || isOver(pod)) && !pod.deleting) remove(seen, draft);

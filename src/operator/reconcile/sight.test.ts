@@ -13,13 +13,7 @@ import {
 } from "../../../test/operator/observations.ts";
 import type { FTVirtualMachine } from "../api/v1alpha1.ts";
 import type { ObservedNode, ObservedPod } from "./observation.ts";
-import {
-  isOutdated,
-  needsNewestNode,
-  needsNewestPod,
-  needsNewestRecord,
-  seePair,
-} from "./sight.ts";
+import { isOutdated, needsNewestNode, needsNewestRecord, seePair } from "./sight.ts";
 
 const pair = record(2, 1, 2);
 
@@ -74,14 +68,6 @@ test.each<[string, Partial<ObservedNode> | null, boolean]>([
 test("a record of an epoch before the one in the status is old, and is read again", () => {
   expect(isOutdated(pair, { ...machine(), status: { epoch: 3 } })).toBe(true);
   expect(isOutdated(pair, { ...machine(), status: { epoch: 2 } })).toBe(false);
-});
-
-test.each([
-  ["of a machine that is on", pair, runner(1, { role: "primary" }), false],
-  ["of one that went off", record(3), runner(1, { role: "primary" }), true],
-  ["of which it was heard", record(3), runner(1, { role: "primary", deleting: true }), false],
-])("whether somebody deleted a runner %s: its pod is read again: %j", (_, of, pod, again) => {
-  expect(needsNewestPod(of, pod)).toBe(again);
 });
 
 test.each([

@@ -77,18 +77,6 @@ export function isOutdated(record: VmRecord, { status }: FTVirtualMachine): bool
 }
 
 /**
- * The machine went off, and nobody has deleted this runner's pod as far as was heard. If somebody did, that
- * is why it went off, and not the guest's own wish.
- */
-export function needsNewestPod(
-  { primary, epoch }: VmRecord,
-  { component, role, deleting, terminated }: Omit<ObservedPod, "report">,
-): boolean {
-  if (primary !== null || epoch === 0 || component !== "runner" || role === null) return false;
-  return !deleting && terminated === null;
-}
-
-/**
  * Is anybody gone, or named no more, by this record? What follows from that cannot be undone, and a record
  * that was heard of earlier than the end says nothing: the runner may have been named in between. So it
  * is only believed of a record that was read after the rest.

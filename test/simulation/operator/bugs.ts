@@ -65,7 +65,7 @@ export const operatorBugs: readonly OperatorBug[] = [
     edits: [
       {
         file: file("runners"),
-        find: "if (works(primary) && primary !== null && !primary.pod.deleting) remove(backup, draft);",
+        find: "if (lives && primary !== null && !primary.gone && !primary.pod.deleting) remove(backup, draft);",
         replace: "if (primary !== null) remove(primary, draft);",
       },
     ],
@@ -144,7 +144,7 @@ export const operatorBugs: readonly OperatorBug[] = [
     edits: [
       {
         file: file("sight"),
-        find: "return isGone(pod, nodes) || (pod.role !== null && roleIn(record, pod) === null);",
+        find: "if (isGone(pod, nodes) || isSaidToBeGone(pod, nodes)) return true;\n    return pod.role !== null && roleIn(record, pod) === null;",
         replace: "return pod === null;",
       },
       {
@@ -162,8 +162,8 @@ export const operatorBugs: readonly OperatorBug[] = [
     edits: [
       {
         file: file("life"),
-        find: 'if (said === "Lost" || said === "Stopped") return said === "Lost";',
-        replace: 'if (said === "Lost") return true;',
+        find: 'const isWanted = running.ordered === "off" || wasLeftAlone(ends, running);',
+        replace: "const isWanted = true;",
       },
     ],
     caughtBy: ["single life", "convergence"],

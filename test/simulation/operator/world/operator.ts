@@ -31,7 +31,6 @@ import { plan } from "../../../../src/operator/reconcile/plan.ts";
 import {
   isOutdated,
   needsNewestNode,
-  needsNewestPod,
   needsNewestRecord,
 } from "../../../../src/operator/reconcile/sight.ts";
 import type { RunnerStatus } from "../../../../src/shared/protocol/status.ts";
@@ -307,14 +306,12 @@ export class Operator {
       nonce === null ? [] : [podOfNonce(nonce)],
     );
     const missing = named.filter((name) => !pods.some(({ value }) => value.pod.name === name));
-    const kept = pods.filter(({ value }) => !needsNewestPod(record.record, value.pod));
-    const again = pods.filter((entry) => !kept.includes(entry)).map(({ value }) => value.pod.name);
-    const found = [...missing, ...again].flatMap((name) => {
+    const found = missing.flatMap((name) => {
       const raw = this.#read("Pod", name);
       const entry = raw === null || controllerOf(raw) !== uid ? null : podEntry(raw);
       return entry === null ? [] : [entry];
     });
-    return [...kept, ...found];
+    return [...pods, ...found];
   }
 
   #nodes(pods: readonly Entry<KeptPod>[]): ReadonlyMap<string, ObservedNode> {

@@ -60,6 +60,8 @@ export class Runner {
   /** Of the record as it was last seen; null: it was not read yet. */
   epoch: number | null = null;
   #wasNamed = false;
+  /** It switched the guest off because there was nobody to hand over to. */
+  #wasLeftAlone = false;
   #asking = false;
   #lostSinceMs: number | null = null;
   #hadOtherMs = Number.NEGATIVE_INFINITY;
@@ -143,7 +145,8 @@ export class Runner {
       return;
     }
     const isPlanned = record.primary === null || this.terminating;
-    const code = isPlanned ? exitCodes.ok : exitCodes.superseded;
+    const { ok, leftAlone, superseded } = exitCodes;
+    const code = this.#wasLeftAlone ? leftAlone : isPlanned ? ok : superseded;
     this.#end(code, `the record at epoch ${record.epoch} names others`);
   }
 
@@ -267,7 +270,10 @@ export class Runner {
     if (this.ordered === "guest") {
       this.#world.guestOffEpochs.set(`${this.args.vm} ${epoch + 1}`, this.#world.nowMs);
     }
-    if (this.ordered === null) this.#world.leftEpochs.add(`${this.args.vm} ${epoch + 1}`);
+    if (this.ordered === null) {
+      this.#wasLeftAlone = true;
+      this.#world.leftEpochs.add(`${this.args.vm} ${epoch + 1}`);
+    }
     this.#ask({ kind: "stop", vm: this.args.vm, runner: this.nonce, epoch });
   }
 
