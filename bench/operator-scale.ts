@@ -35,8 +35,8 @@ const killedShare = 0.05;
 const calmMs = 30_000;
 const idleMs = 60_000;
 const sampleMs = 500;
-/** Machines that are made at the same time: what keeps API server and operator apart on one computer. */
-const makersCount = 8;
+/** In the making at any time: more, and an API server on two cores takes longer for each write than it needs. */
+const makersCount = 4;
 /** Generous: a busy computer is slow, not wrong. */
 const patienceMs = 300_000;
 
