@@ -22,7 +22,7 @@ import { desiredObjects } from "../../src/operator/specs/objects.ts";
 import type { VmRecord } from "../../src/shared/protocol/record.ts";
 import type { RunnerStatus } from "../../src/shared/protocol/status.ts";
 
-export const uid = "3e5ae8a4-95a1-4b57-8f0c-6d1d3d6cf2a1";
+const uid = "3e5ae8a4-95a1-4b57-8f0c-6d1d3d6cf2a1";
 export const nowMs = 1_800_000_000_000;
 const leaseUid = "0b9f6f5e-4a0e-4f63-93a1-2f9b0e0f6a11";
 
@@ -138,7 +138,7 @@ export function nodes(...over: [string, ObservedNode][]): Observation["nodes"] {
 }
 
 /** Everything that the machine needs, as it was applied. */
-export function objectsOf(vm: FTVirtualMachine): Map<string, ObservedObject> {
+function objectsOf(vm: FTVirtualMachine): Map<string, ObservedObject> {
   const found = new Map<string, ObservedObject>();
   const { key } = objectNames(vm.metadata.name);
   const add = (kind: ObservedObject["kind"], name: string, applied: string | null) => {

@@ -3,7 +3,7 @@ import type { Reason } from "../api/reasons.ts";
 import type { Condition } from "../api/v1alpha1.ts";
 import { timestampOf } from "./timestamp.ts";
 
-export const conditionTypes = [
+const conditionTypes = [
   "Ready",
   "FaultTolerant",
   "Synchronizing",
@@ -13,7 +13,7 @@ export const conditionTypes = [
   "RestartRequired",
 ] as const;
 
-export type ConditionType = (typeof conditionTypes)[number];
+type ConditionType = (typeof conditionTypes)[number];
 
 /** What is said now under one type. */
 export interface Verdict {

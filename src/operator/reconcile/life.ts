@@ -34,7 +34,7 @@ export type Life =
   /** The record is past the beginning of this life. */
   | { readonly kind: "on"; readonly running: RunningSpec };
 
-export type OffReason = "PoweredOff" | "GuestPoweredOff" | "PairLost" | "Trapped" | "BootFailed";
+type OffReason = "PoweredOff" | "GuestPoweredOff" | "PairLost" | "Trapped" | "BootFailed";
 
 /** Ends of runners that say: another try with the same spec would end alike. */
 const hopeless: Partial<Record<RunnerEndReason, OffReason>> = {

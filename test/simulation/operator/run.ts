@@ -24,7 +24,7 @@ import type { Landing } from "./world/requests.ts";
 import type { Runner } from "./world/runner.ts";
 import { World } from "./world/world.ts";
 
-export interface OperatorViolation {
+interface OperatorViolation {
   readonly checker: OperatorCheckerName;
   readonly message: string;
 }

@@ -40,8 +40,6 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: "foreign"; readonly of: "Service" | "ServiceAccount" | "Pod" | "Lease" }
 );
 
-export type FaultKind = Fault["kind"];
-
 export type SpecChange =
   | { readonly powerState: "Running" | "Stopped" }
   | { readonly enabled: boolean }

@@ -14,7 +14,7 @@ import { livingNamed, type OperatorChecker } from "./checker.ts";
 /** A candidate is given two minutes, ends in a row are spaced by up to one, and a pod has one to end. */
 const boundMs = 330_000;
 /** As long nothing may be written. */
-export const restMs = 20_000;
+const restMs = 20_000;
 
 export class Convergence implements OperatorChecker {
   readonly name = "convergence";

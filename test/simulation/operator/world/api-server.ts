@@ -43,7 +43,7 @@ export interface Rows {
 }
 
 export type Kind = keyof Rows;
-export const objectKinds: readonly ObjectKind[] = ["Secret", ...keptKinds];
+const objectKinds: readonly ObjectKind[] = ["Secret", ...keptKinds];
 export const kinds: readonly Kind[] = ["FTVirtualMachine", "Pod", "Lease", "Node", ...objectKinds];
 export const namespace = "default";
 

@@ -155,6 +155,6 @@ export function isNodeReady({ status }: RawNode): boolean {
   );
 }
 
-export function isOutOfService({ spec }: RawNode): boolean {
+function isOutOfService({ spec }: RawNode): boolean {
   return spec?.taints?.some(({ key }) => key === outOfServiceTaint) ?? false;
 }
