@@ -126,13 +126,24 @@ export class Reconciler {
   ): Promise<number | null> {
     let waitMs: number | null = null;
     let refused: KubernetesApiError | null = null;
-    for (const [i, action] of actions.entries()) {
-      if (action.kind === "removeFinalizer" && (refused !== null || waitMs !== null)) continue;
-      const turnMs = this.#turnMs(`${key} ${i}`, action);
-      if (turnMs > 0) {
-        this.#options.metrics.onDeferred();
-        waitMs = Math.min(waitMs ?? turnMs, turnMs);
-      } else refused = (await this.#try(key, vm, action)) ?? refused;
+    for (const batch of batchesOf(actions)) {
+      const done = await Promise.allSettled(
+        batch.map(async ({ action, index }) => {
+          const isLast = action.kind === "removeFinalizer";
+          if (isLast && (refused !== null || waitMs !== null)) return { turnMs: 0, refused: null };
+          const turnMs = this.#turnMs(`${key} ${index}`, action);
+          return { turnMs, refused: turnMs > 0 ? null : await this.#try(key, vm, action) };
+        }),
+      );
+      for (const outcome of done) {
+        if (outcome.status === "rejected") throw outcome.reason;
+        const { turnMs } = outcome.value;
+        if (turnMs > 0) {
+          this.#options.metrics.onDeferred();
+          waitMs = Math.min(waitMs ?? turnMs, turnMs);
+        }
+        refused = outcome.value.refused ?? refused;
+      }
     }
     if (refused !== null) throw refused;
     return waitMs;
@@ -176,6 +187,33 @@ export class Reconciler {
       nodesWanted: powerState === "Stopped" ? 0 : running,
     });
   }
+}
+
+interface Step {
+  readonly action: Action;
+  readonly index: number;
+}
+
+/** What makes or marks an object of its own waits for nothing else: a new machine has a dozen of them. */
+const independent: ReadonlySet<Action["kind"]> = new Set([
+  "apply",
+  "createKey",
+  "createRecord",
+  "createPod",
+  "labelPod",
+]);
+
+/** In order; those of one batch are done at the same time. */
+function batchesOf(actions: readonly Action[]): readonly (readonly Step[])[] {
+  const batches: Step[][] = [];
+  for (const [index, action] of actions.entries()) {
+    const last = batches.at(-1);
+    const joins =
+      independent.has(action.kind) && independent.has(last?.[0]?.action.kind ?? "delete");
+    if (joins && last !== undefined) last.push({ action, index });
+    else batches.push([{ action, index }]);
+  }
+  return batches;
 }
 
 /** Where something is to be made and is not found, the namespace is missing. */
