@@ -57,8 +57,8 @@ describe("a gateway that the primary misses", () => {
 
   test.each<[string, number, Partial<ObservedPod>, string[]]>([
     ["is not asked yet", 60_000, { createdMs: old, startedMs: old }, []],
-    ["is silent for the operator too, but not for long", 1_999, silent, []],
-    ["is silent for the operator too", 2_000, silent, replaced],
+    ["is silent for the operator too, but not for long", 499, silent, []],
+    ["is silent for the operator too", 500, silent, replaced],
     ["answers the operator", 9_999, answers, []],
     [
       "answers the operator, and that does not pass",

@@ -13,11 +13,11 @@ import type { Observation, ObservedPod } from "./observation.ts";
 import { isNodeReady, isOver, type PairSight, works } from "./sight.ts";
 
 /**
- * A gateway that neither the primary nor the operator reaches is gone; Kubernetes takes most of a minute to
- * notice that a node is. One that answers the operator is only cut off from the primary, which may pass.
+ * A gateway that neither the primary nor the operator reaches is gone: the primary had asked it for two
+ * seconds when it gave up. Kubernetes takes most of a minute to notice that a node is. One that answers the operator is only cut off from the primary, which may pass.
  * The pause is since the last gateway was made: another one may not help either.
  */
-const silentGateway = { detachedMs: 2_000, pauseMs: 15_000 };
+const silentGateway = { detachedMs: 500, pauseMs: 15_000 };
 const cutOffGateway = { detachedMs: 10_000, pauseMs: 60_000 };
 /** A gateway that runs has served after so long, if it ever does. */
 const startMs = 5_000;
