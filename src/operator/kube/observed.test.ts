@@ -22,7 +22,9 @@ test("a pod is kept with what a plan asks about", () => {
     status: {
       ...{ phase: "Running", podIP: "10.0.0.1" },
       conditions: [{ type: "Ready", status: "True" }],
-      containerStatuses: [{ state: { running: { startedAt: "2026-11-23T10:00:01Z" } } }],
+      containerStatuses: [
+        { name: "runner", state: { running: { startedAt: "2026-11-23T10:00:01Z" } } },
+      ],
     },
   });
   expect(made).toMatchObject({
@@ -74,9 +76,21 @@ test.each<[string, RawPod["status"], unknown]>([
 
 test("only the kubelet's word on the container is the end of its process", () => {
   expect(podOf({ status: { phase: "Failed" } })?.terminated).toBeNull();
-  const state = { terminated: { exitCode: 6, reason: "Error", startedAt: null } };
-  const ended = podOf({ status: { phase: "Failed", containerStatuses: [{ state }] } });
-  expect(ended).toMatchObject({ terminated: { exitCode: 6, message: "Error" }, startedMs: null });
+  const state = { terminated: { exitCode: 6, reason: "Error", message: "why", startedAt: null } };
+  const ended = podOf({ status: { phase: "Failed", containerStatuses: [{ name: "runner", state }] } });
+  expect(ended).toMatchObject({ terminated: { exitCode: 6, message: "why" }, startedMs: null });
+  // One that somebody has put beside it, and that the kubelet names first.
+  const beside = { name: "istio-proxy", state };
+  const running = { name: "runner", state: { running: { startedAt: "2026-11-23T10:00:01Z" } } };
+  const living = podOf({ status: { phase: "Running", containerStatuses: [beside, running] } });
+  expect(living).toMatchObject({ terminated: null, startedMs: expect.any(Number) });
+});
+
+test("a process that was killed for want of memory says so in the last line", () => {
+  const state = { terminated: { exitCode: 137, reason: "OOMKilled", message: "its log" } };
+  const ended = podOf({ status: { phase: "Failed", containerStatuses: [{ name: "runner", state }] } });
+  expect(ended?.terminated).toEqual({ exitCode: 137, message: "its log\nOOMKilled" });
+});
 });
 
 test("a node is kept with whether it works, and whether somebody says that it is off", () => {
