@@ -77,7 +77,9 @@ test.each<[string, RawPod["status"], unknown]>([
 test("only the kubelet's word on the container is the end of its process", () => {
   expect(podOf({ status: { phase: "Failed" } })?.terminated).toBeNull();
   const state = { terminated: { exitCode: 6, reason: "Error", message: "why", startedAt: null } };
-  const ended = podOf({ status: { phase: "Failed", containerStatuses: [{ name: "runner", state }] } });
+  const ended = podOf({
+    status: { phase: "Failed", containerStatuses: [{ name: "runner", state }] },
+  });
   expect(ended).toMatchObject({ terminated: { exitCode: 6, message: "why" }, startedMs: null });
   // One that somebody has put beside it, and that the kubelet names first.
   const beside = { name: "istio-proxy", state };
@@ -88,9 +90,10 @@ test("only the kubelet's word on the container is the end of its process", () =>
 
 test("a process that was killed for want of memory says so in the last line", () => {
   const state = { terminated: { exitCode: 137, reason: "OOMKilled", message: "its log" } };
-  const ended = podOf({ status: { phase: "Failed", containerStatuses: [{ name: "runner", state }] } });
+  const ended = podOf({
+    status: { phase: "Failed", containerStatuses: [{ name: "runner", state }] },
+  });
   expect(ended?.terminated).toEqual({ exitCode: 137, message: "its log\nOOMKilled" });
-});
 });
 
 test("a node is kept with whether it works, and whether somebody says that it is off", () => {
