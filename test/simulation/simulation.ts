@@ -20,8 +20,11 @@ const restartMs = 120;
 const replaceMs = 200;
 /** After the last fault all must be well within this: broken-off transfers pause up to 10 s. */
 const calmBoundMs = 40_000;
-/** Once its record is deleted, a VM that is not lost by then waits for ever. */
-const recordGoneBoundMs = 5_000;
+/**
+ * Once its record is deleted, a VM that is not lost by then waits for ever. A primary that is alone looks
+ * every 2 s, and bytes that were altered before may cost it a second each.
+ */
+const recordGoneBoundMs = 12_000;
 /** How often it is asked whether all is well. */
 const lookMs = 20;
 

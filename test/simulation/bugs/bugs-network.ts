@@ -226,6 +226,6 @@ export const networkBugs: readonly Bug[] = [
       },
     ],
     caughtBy: ["frames out"],
-    seedsMax: 100,
+    seedsMax: 500,
   },
 ];
