@@ -17,7 +17,7 @@ import { Records } from "../cluster/record.ts";
 import { LiveCluster } from "../e2e/live-cluster.ts";
 
 const chart = fileURLToPath(new URL("../../charts/lockstep", import.meta.url));
-const operatorNamespace = "lockstep-system";
+export const operatorNamespace = "lockstep-system";
 const release = "lockstep";
 /** Of the operator and of runners. */
 export const imageRepository = "localhost/lockstep";
@@ -99,6 +99,12 @@ export class LockstepCluster {
       const { items } = (await this.api.get(pods)).body;
       return Array.isArray(items) && items.length === 0;
     });
+  }
+
+  /** By which policies know an operator's pod. */
+  async operatorLabels(): Promise<Readonly<Record<string, string>>> {
+    const where = ["deployment", "lockstep-operator", "-n", operatorNamespace];
+    return JSON.parse(await this.kubectl.value(".spec.selector.matchLabels", ...where));
   }
 
   async hasOperator(node: string): Promise<boolean> {

@@ -20,15 +20,15 @@
 {{/* Of bindings. */}}
 {{- define "lockstep.subject" -}}
 - kind: ServiceAccount
-  name: {{ include "lockstep.serviceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "lockstep.serviceAccountName" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end -}}
 
 {{/* The first two are what the operator's NetworkPolicies for VMs know the operator's pods by: they never change. */}}
 {{- define "lockstep.operatorSelector" -}}
 app.kubernetes.io/name: lockstep
 app.kubernetes.io/component: operator
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "lockstep.commonLabels" -}}
@@ -46,7 +46,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* Of everything else. */}}
 {{- define "lockstep.labels" -}}
 app.kubernetes.io/name: lockstep
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{ include "lockstep.commonLabels" . }}
 {{- end -}}
 

@@ -53,6 +53,9 @@ describe("the first start", () => {
     const o = seen({ record: { kind: "absent" } });
     expect(actionsOf(o)).toEqual([]);
     expect(conditionOf(o, "Ready")).toBe("False RecordLost");
+    expect(conditionOf(o, "FaultTolerant")).toBe("Unknown RecordLost");
+    const nothingLeft = { ...o, pods: [] };
+    expect(conditionOf(nothingLeft, "FaultTolerant")).toBe("False NotRunning");
   });
 
   test.each([

@@ -371,12 +371,16 @@ describe("the gateway", () => {
     expect(conditionOf(o, "Ready")).toBe("True GuestRuns");
   });
 
-  test("a guest that is not ready for clients yet is told as such", () => {
+  test.each([
+    ["the guest does not accept connections", true, "GuestNotReady"],
+    ["the primary is not connected to it", false, "GatewayNotReady"],
+    ["nobody knows why", null, "GatewayNotReady"],
+  ])("a gateway that is not ready is told apart: %s", (_, attached, reason) => {
     const network = { ...defaultSpec.network, readiness: { tcpPort: 7000 } };
     const vm = machine({ network });
     const applied = gatewayTemplateHash(vm, running());
-    const pods = [...seen().pods.slice(0, 2), gateway(3, { applied, ready: false })];
-    expect(conditionOf(seen({ vm, pods }), "Ready")).toBe("False GuestNotReady");
+    const pods = [...seen().pods.slice(0, 2), gateway(3, { applied, ready: false, attached })];
+    expect(conditionOf(seen({ vm, pods }), "Ready")).toBe(`False ${reason}`);
   });
 });
 

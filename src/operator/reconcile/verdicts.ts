@@ -208,7 +208,11 @@ function networkVerdict(o: Observation, { sight, life }: Situation): Verdict {
     const why = waiting ? `: ${waiting.reason}: ${waiting.message}` : "";
     return verdict(false, "GatewayStarting", `The gateway is being started${why}`);
   }
-  if (readiness !== undefined && works(sight.primary)) {
+  const isAttached = sight.primary?.pod.report?.network.attached ?? gateway.attached;
+  if (isAttached === false) {
+    return verdict(false, "GatewayNotReady", `The primary is not connected to ${gateway.name}`);
+  }
+  if (isAttached && readiness !== undefined && works(sight.primary)) {
     const message = `No program of the guest accepts connections on port ${readiness.tcpPort} yet`;
     return verdict(false, "GuestNotReady", message);
   }
