@@ -127,6 +127,7 @@ class Operator {
     const memory = new VmMemory();
     const performer = new Performer({
       ...{ api: gated, view, reader, memory, metrics, orderPowerOff, orderRedial },
+      mayOrder: () => this.#leadership.holds,
     });
     this.#events = new EventRecorder({ api: gated, metrics, log, self });
     const reconciler = new Reconciler({

@@ -44,6 +44,8 @@ export class Leadership {
   #raw: RawLease | null = null;
   /** It is given back, and not asked for again. */
   #released = false;
+  /** The attempt to have or to renew it that is under way, or the last one. */
+  #attempt: Promise<void> = Promise.resolve();
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
@@ -52,13 +54,13 @@ export class Leadership {
 
   /** May this process act at this moment? */
   get holds(): boolean {
-    return isLeading(this.#state, performance.now());
+    return !this.#released && isLeading(this.#state, performance.now());
   }
 
   /** Until it leads; false: `signal` came first. */
   async acquire(signal: AbortSignal): Promise<boolean> {
     while (!signal.aborted) {
-      await this.#try();
+      await this.#next();
       if (this.holds) return true;
       await this.#pause(signal);
     }
@@ -70,16 +72,15 @@ export class Leadership {
     while (!signal.aborted) {
       await this.#pause(signal);
       if (signal.aborted) return;
-      await this.#try();
+      await this.#next();
       if (electLeader(this.#state, performance.now()).kind === "lost") return;
     }
   }
 
   /** So that the next one need not wait. Whatever fails, the Lease ends by itself. */
   async release(): Promise<void> {
-    if (!this.holds) return;
     this.#released = true;
-    this.#state = { ...this.#state, renewedMs: null };
+    await this.#attempt.catch(() => {});
     for (const tries of [2, 1]) {
       try {
         if (this.#raw?.spec?.holderIdentity !== this.#options.self) return;
@@ -96,6 +97,11 @@ export class Leadership {
 
   async #pause(signal: AbortSignal): Promise<void> {
     await sleep(this.#options.times.retryMs, undefined, { signal }).catch(() => {});
+  }
+
+  #next(): Promise<void> {
+    this.#attempt = this.#try();
+    return this.#attempt;
   }
 
   /** One read if that is needed, and one write. Whatever fails is tried again later. */

@@ -47,6 +47,8 @@ export interface PerformerOptions {
   readonly reader: ObjectReader;
   readonly memory: VmMemory;
   readonly metrics: OperatorMetrics;
+  /** Asked at the last moment before an order, as before every write. */
+  readonly mayOrder: () => boolean;
   readonly orderPowerOff: GiveOrder;
   readonly orderRedial: GiveOrder;
 }
@@ -65,8 +67,6 @@ const orderTimeoutMs = 2_000;
 
 export class Performer {
   readonly #options: PerformerOptions;
-  /** Keys of VMs by the VM's uid: a Secret with a key is immutable. */
-  readonly #keys = new Map<string, Uint8Array>();
 
   constructor(options: PerformerOptions) {
     this.#options = options;
@@ -102,10 +102,6 @@ export class Performer {
         await this.#order(vm, action.ip, this.#options.orderRedial);
         return;
     }
-  }
-
-  forget(uid: string): void {
-    this.#keys.delete(uid);
   }
 
   /** Nobody needs the proof of its end: its object may go. */
@@ -273,11 +269,12 @@ export class Performer {
   }
 
   async #order(vm: FTVirtualMachine, host: string, give: GiveOrder): Promise<OrderAnswer> {
-    const { uid } = vm.metadata;
-    const key = this.#keys.get(uid) ?? (await this.#readKey(vm));
-    this.#keys.set(uid, key);
-    const timeoutMs = orderTimeoutMs;
-    const answer = await give({ host, port: ports.control, vm: uid, key, timeoutMs });
+    const { mayOrder } = this.#options;
+    // Orders are rare: the key is read each time, and never one that was replaced.
+    const key = await this.#readKey(vm);
+    if (!mayOrder()) throw new KubernetesApiError("unavailable", 0, "this process does not lead");
+    const options = { host, port: ports.control, vm: vm.metadata.uid, key };
+    const answer = await give({ ...options, timeoutMs: orderTimeoutMs });
     this.#options.metrics.onOrder(answer.kind);
     return answer;
   }

@@ -4,6 +4,7 @@
  * and who saw an old version does nothing. Whatever fails is looked at again; nothing is retried within.
  */
 import type { Logger } from "../../platform/logging.ts";
+import { objectNames } from "../api/names.ts";
 import type { FTVirtualMachine, FTVirtualMachineStatus } from "../api/v1alpha1.ts";
 import type { OperatorMetrics } from "../metrics/operator-metrics.ts";
 import type { Action, Plan } from "../reconcile/actions.ts";
@@ -75,21 +76,37 @@ export class Reconciler {
   }
 
   #forget(key: string, uid: string): void {
-    const { memory, performer, metrics } = this.#options;
+    const { memory, metrics } = this.#options;
     this.#uids.delete(key);
     memory.forget(uid);
-    performer.forget(uid);
     const { namespace, name } = partsOfKey(key);
+    this.#options.reader.forgetSecret(namespace, objectNames(name).key);
     metrics.machines.forget(namespace, name);
   }
 
-  /** Pods whose VM is gone, or was made anew, are held for nobody. */
+  /** Pods whose VM is gone, or was made anew, are held for nobody: the API server itself says that it is. */
   async #releaseOrphans(key: string, vm: FTVirtualMachine | undefined): Promise<void> {
     const { view, performer } = this.#options;
-    for (const { value } of view.pods.ofVm(key)) {
-      const { owner, pod } = value;
-      if (!pod.held || owner === null || owner === vm?.metadata.uid) continue;
-      await performer.releasePod(partsOfKey(key).namespace, pod.name, pod.uid);
+    const held = view.pods.ofVm(key).filter(({ value }) => value.pod.held && value.owner !== null);
+    const orphans = held.filter(({ value }) => value.owner !== vm?.metadata.uid);
+    if (orphans.length === 0) return;
+    const living = await this.#uidNow(key);
+    for (const { value } of orphans) {
+      if (value.owner === living) continue;
+      await performer.releasePod(partsOfKey(key).namespace, value.pod.name, value.pod.uid);
+    }
+  }
+
+  /** Null: there is no such VM. */
+  async #uidNow(key: string): Promise<string | null> {
+    const { namespace, name } = partsOfKey(key);
+    const path = objectPath("FTVirtualMachine", namespace, name);
+    try {
+      const raw = await this.#options.api.send<RawMachine>({ method: "GET", path });
+      return raw.metadata.uid;
+    } catch (error) {
+      if (apiErrorCode(error) === "not found") return null;
+      throw error;
     }
   }
 

@@ -86,6 +86,23 @@ describe("the first start", () => {
     expect(actionsOf(off)).toEqual(["createKey"]);
   });
 
+  test("a machine whose key was lost is switched off by telling its halves to leave, the backup first", () => {
+    const before = settled(seen({ vm: machine({ powerState: "Stopped" }) }));
+    const objects = new Map([...before.objects].filter(([name]) => !name.startsWith("Secret/")));
+    const both = { ...before, objects };
+    expect(actionsOf(both)).toEqual(["delete web-runner-2"]);
+    const alone = { ...both, record: present(record(3, 1)), pods: both.pods.slice(0, 1) };
+    expect(actionsOf(alone)).toEqual(["delete web-runner-1"]);
+  });
+
+  test("a Lease of somebody else is told as such, and looked at again though nobody watches it", () => {
+    const vm = machine({}, {});
+    const message = "Lease a/web is the record of another VM, other";
+    const o = { ...seen({ pods: [], record: { kind: "unusable", message } }), vm } as const;
+    expect(conditionOf(o, "Ready")).toBe("False NameTaken");
+    expect(plan(o).againInMs).toBe(30_000);
+  });
+
   test("a Service for runners that was deleted gets the address back that they were given", () => {
     const before = settled(seen());
     const objects = new Map([...before.objects].filter(([name]) => name !== "Service/web-gateway"));

@@ -21,13 +21,15 @@ import { isKeyBound, isKeyLost } from "./key.ts";
 import { decideLife, type Life } from "./life.ts";
 import { gatewayIpOf, planKey, planObjects } from "./objects.ts";
 import { type Observation, objectKey } from "./observation.ts";
-import { planPowerOff } from "./power-off.ts";
+import { planDismissal, planPowerOff } from "./power-off.ts";
 import { planRunners } from "./runners.ts";
 import { isNamedOtherwise, type PairSight, seePair } from "./sight.ts";
 import type { Situation } from "./situation.ts";
 import { statusOf } from "./status.ts";
 import { brokenStatus, preparingStatus } from "./without-record.ts";
 
+/** What a person mends is not always watched: a Secret, or an object without the machine's label. */
+const mendedAgainMs = 30_000;
 /** That halves which the record names take too long to answer is told by nothing but the clock. */
 const startingAgainMs = 5_000;
 
@@ -44,29 +46,43 @@ function decide(o: Observation, draft: Draft): FTVirtualMachineStatus {
   if (metadata.deletionTimestamp !== undefined) return planDeletion(o, draft);
   if (!metadata.finalizers?.includes(machineFinalizer)) draft.act({ kind: "addFinalizer" });
   const objects = planObjects(o, draft);
-  if (objects.kind === "taken") return brokenStatus(o, "NameTaken", objects.message);
+  if (objects.kind === "taken") return broken(o, draft, "NameTaken", objects.message);
   const { record } = o;
   if (status?.record === undefined) planKey(o, draft);
-  if (record.kind === "unusable") return brokenStatus(o, "RecordLost", record.message);
+  if (record.kind === "unusable") {
+    // Before there was a record of this machine, its name is what somebody else has.
+    const reason = status?.record === undefined ? "NameTaken" : "RecordLost";
+    return broken(o, draft, reason, record.message);
+  }
   if (record.kind === "absent") {
-    if (status?.record !== undefined) return brokenStatus(o, "RecordLost", recordLostMessage(o));
+    if (status?.record !== undefined) return broken(o, draft, "RecordLost", recordLostMessage(o));
     draft.act({ kind: "createRecord" });
     return preparingStatus(o);
   }
   if (record.record.vm !== metadata.uid) {
     const message = `Lease ${objectNames(metadata.name).record} is the record of another machine (${record.record.vm})`;
-    return brokenStatus(o, "NameTaken", message);
+    return broken(o, draft, "NameTaken", message);
   }
   // The mark that there is a record is written before the first runner is made.
   if (status?.record === undefined) {
     return { ...preparingStatus(o), record: { uid: record.uid } };
   }
   if (status.record.uid !== record.uid) {
-    return brokenStatus(o, "RecordLost", recordLostMessage(o));
+    return broken(o, draft, "RecordLost", recordLostMessage(o));
   }
   const tampered = tamperedWith(o.vm, record.record);
-  if (tampered !== null) return brokenStatus(o, "RecordLost", tampered);
+  if (tampered !== null) return broken(o, draft, "RecordLost", tampered);
   return decideRunning(o, record.record, objects, draft);
+}
+
+function broken(
+  o: Observation,
+  draft: Draft,
+  reason: "NameTaken" | "RecordLost",
+  message: string,
+): FTVirtualMachineStatus {
+  draft.again(mendedAgainMs);
+  return brokenStatus(o, reason, message);
 }
 
 /**
@@ -102,7 +118,10 @@ function decideRunning(
   const life = decideLife(o, record, first, ends);
   const sight = seePair(o, record, life.running?.life ?? known);
   const before = draft.actions.length;
-  if (life.kind === "stopping") planPowerOff(sight, draft);
+  if (life.kind === "stopping") {
+    if (isKeyLost(o, life)) planDismissal(sight, draft);
+    else planPowerOff(sight, draft);
+  }
   if (!isKeyBound(life)) planKey(o, draft);
   planPods(o, record, sight, life, draft);
   const isActing = draft.actions.length > before;
