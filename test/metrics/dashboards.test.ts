@@ -78,6 +78,7 @@ const notShown = [
   "lockstep_network_bytes_total",
   "lockstep_network_frames_total",
   "lockstep_operator_orders_total",
+  "lockstep_operator_pods_deferred_total",
   "lockstep_operator_status_reads_total",
   "lockstep_operator_watch_objects",
   "lockstep_operator_watch_running",
