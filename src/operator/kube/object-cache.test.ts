@@ -70,6 +70,26 @@ test("an assumption that nothing is heard of ends by itself", () => {
   expect(values()).toEqual([]);
 });
 
+test.each([
+  ["heard is newer", "10", "9", "uid-a", "heard"],
+  ["heard is as new", "9", "9", "uid-a", "heard"],
+  ["written is newer", "9", "10", "uid-a", "written"],
+  [
+    "heard is newer by less than a double tells",
+    `9${"0".repeat(20)}1`,
+    `9${"0".repeat(21)}`,
+    "uid-a",
+    "heard",
+  ],
+  ["heard was made anew", "10", "9", "uid-b", "written"],
+  ["heard has no number", "x", "9", "uid-a", "written"],
+  ["written has no number", "10", "x", "uid-a", "written"],
+] as const)("what was written hides nothing newer: %s", (_, heardVersion, version, uid, value) => {
+  cache.put({ ...entry("a", "heard", heardVersion), uid });
+  cache.assume("ns/a", entry("a", "written", version));
+  expect(values()).toEqual([value]);
+});
+
 test("an object that gets another VM's label moves there", () => {
   cache.put(entry("a", "one"));
   cache.put(entry("a", "one", "2", "ns/other"));

@@ -66,10 +66,13 @@ export class ObjectCache<Value> {
     return this.#entries.values();
   }
 
-  /** The object was written, and is like this now; undefined: it is gone. */
+  /**
+   * The object was written, and is like this now; undefined: it is gone. Nothing is assumed where as much,
+   * or more, was heard before the answer to the write came: nothing would end such an assumption.
+   */
   assume(key: string, after: Entry<Value> | undefined): void {
     const before = this.#entries.get(key);
-    if (before !== undefined && before.resourceVersion === after?.resourceVersion) return;
+    if (before !== undefined && after !== undefined && isAsNew(before, after)) return;
     this.#assumptions.set(key, { before, after, endMs: this.#nowMs() + assumptionMsMax });
   }
 
@@ -110,4 +113,16 @@ export class ObjectCache<Value> {
     ofVm?.delete(key);
     if (ofVm?.size === 0) this.#byVm.delete(vm);
   }
+}
+
+/**
+ * `heard` is the object as it is in `written`, or as it became later. Since version 1.35 Kubernetes promises
+ * that resource versions of one kind are whole numbers, of any length, that grow; of any others only
+ * equality says something.
+ */
+function isAsNew(heard: Entry<unknown>, written: Entry<unknown>): boolean {
+  if (heard.resourceVersion === written.resourceVersion) return true;
+  const comparable = [heard, written].every(({ resourceVersion }) => /^\d+$/.test(resourceVersion));
+  if (heard.uid !== written.uid || !comparable) return false;
+  return BigInt(heard.resourceVersion) > BigInt(written.resourceVersion);
 }
