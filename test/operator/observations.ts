@@ -289,11 +289,12 @@ export function conditionOf(o: Observation, type: string): string {
 
 export const lostAt = (
   pod: string,
-  reason: "NodeLost" | "Crashed" | "Diverged" | "Refused" | "Trapped",
+  reason: "NodeLost" | "Crashed" | "Diverged" | "Refused" | "Trapped" | "LeftAlone",
 ) => ({
   time: timestampOf(nowMs - 1_000),
   pod,
   life: 1,
+  epoch: 2,
   generation: 1,
   reason,
   message: "its last words",

@@ -246,6 +246,11 @@ export interface RunnerEnd {
    */
   readonly life: number;
   /**
+   * Of the record at that time.
+   * @asType integer
+   */
+  readonly epoch: number;
+  /**
    * The generation of the spec at that time: after a change of it there are new tries.
    * @asType integer
    */

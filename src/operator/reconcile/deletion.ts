@@ -33,7 +33,7 @@ export function planDeletion(o: Observation, draft: Draft): FTVirtualMachineStat
     sight,
     life: { kind: "stopping", running },
     objects: { kind: "complete" },
-    ends: noteEnds(vm.status?.recentEnds ?? [], sight.runners, o.vm.metadata.generation, o.nowMs),
+    ends: noteEnds(vm.status?.recentEnds ?? [], sight.runners, record.record.epoch, o),
     isActing: true,
   });
 }

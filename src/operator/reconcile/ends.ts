@@ -1,7 +1,7 @@
 /** The ends of runners: why each ended, and how the next try is spaced. */
 import { exitCodes } from "../../shared/exit-codes.ts";
 import type { FTVirtualMachine, RunnerEnd, RunnerEndReason } from "../api/v1alpha1.ts";
-import type { ObservedPod } from "./observation.ts";
+import type { Observation, ObservedPod } from "./observation.ts";
 import { isTurnedAway, type RunnerSight } from "./sight.ts";
 import { millisecondsOf, timestampOf } from "./timestamp.ts";
 
@@ -15,17 +15,18 @@ const divergencesMax = 3;
 const pausesMs = [0, 0, 1_000, 5_000, 15_000, 30_000, 60_000];
 const messageLengthMax = 1_000;
 
-/** `known` and the ends that are news; runners whose end is in `known` may be cleared away. */
+/** `known` and the ends that are news, at this epoch of the record; runners whose end is in `known` may be cleared away. */
 export function noteEnds(
   known: readonly RunnerEnd[],
   runners: readonly RunnerSight[],
-  generation: number,
-  nowMs: number,
+  epoch: number,
+  { vm, nowMs }: Observation,
 ): readonly RunnerEnd[] {
+  const { generation } = vm.metadata;
   const noted = new Set(known.map((end) => end.pod));
   const fresh = runners
     .filter((seen) => seen.gone && !noted.has(seen.pod.name))
-    .map(({ pod }) => ({ ...endOf(pod), generation, time: timestampOf(nowMs) }));
+    .map(({ pod }) => ({ ...endOf(pod), epoch, generation, time: timestampOf(nowMs) }));
   return fresh.length === 0 ? known : [...known, ...fresh].slice(-endsMax);
 }
 

@@ -5,6 +5,7 @@
 import { objectNames } from "../api/names.ts";
 import type { Life } from "./life.ts";
 import { type Observation, objectKey } from "./observation.ts";
+import { isOver } from "./sight.ts";
 
 /** Of the Secret that is there; null: there is none. */
 export function keyUidOf(o: Observation): string | null {
@@ -13,11 +14,14 @@ export function keyUidOf(o: Observation): string | null {
 }
 
 /** Runners of this life hold the key, or may. */
-export function isKeyBound(life: Life): boolean {
-  return life.kind === "on" || life.kind === "stopping" || life.kind === "withdrawing";
+export function isKeyBound({ pods }: Observation, life: Life): boolean {
+  if (life.kind === "off") return false;
+  if (life.kind !== "starting") return true;
+  const started = pods.filter((pod) => pod.component === "runner" && pod.startedMs !== null);
+  return started.some((pod) => pod.life === life.running.life && !isOver(pod));
 }
 
 export function isKeyLost(o: Observation, life: Life): boolean {
   const known = o.vm.status?.key;
-  return isKeyBound(life) && known !== undefined && known.uid !== keyUidOf(o);
+  return isKeyBound(o, life) && known !== undefined && known.uid !== keyUidOf(o);
 }

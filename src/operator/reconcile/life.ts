@@ -95,7 +95,7 @@ function ended(
 ): Life {
   const why = hopelessReason(o, ends);
   if (why !== null) return { kind: "off", why, running };
-  const isWanted = running.ordered === "off" || wasLeftAlone(ends, running);
+  const isWanted = running.ordered === "off" || wasLeftAlone(ends, record);
   if (record.primary === null && !isWanted) {
     if (isEnding(sight, running)) return { kind: "stopping", running };
     return { kind: "off", why: "GuestPoweredOff", running };
@@ -108,10 +108,10 @@ function ended(
 
 /**
  * Its primary was told to leave, found nobody to hand over to, and switched the guest off: nobody wanted it
- * off. The runner says so as it ends.
+ * off. The runner says so as it ends, and the record stays at the epoch at which it did.
  */
-function wasLeftAlone(ends: readonly RunnerEnd[], { life }: RunningSpec): boolean {
-  return ends.some((end) => end.reason === "LeftAlone" && end.life === life);
+function wasLeftAlone(ends: readonly RunnerEnd[], { epoch }: VmRecord): boolean {
+  return ends.some((end) => end.reason === "LeftAlone" && end.epoch === epoch);
 }
 
 /** The guest is off, and the runner that knows why has not ended yet. */

@@ -318,6 +318,15 @@ describe("power", () => {
     expect(plan(off).status.running).toEqual({ ...running(2, 3) });
   });
 
+  test("one whose last half was told to leave is booted anew, though it belonged to an earlier life", () => {
+    const ends = [{ ...lostAt("web-runner-2", "LeftAlone"), epoch: 3 }];
+    const o = seen({ record: present(record(3)), pods: [] }, { running: running(2, 1) });
+    const withEnds = { ...o, vm: { ...o.vm, status: { ...o.vm.status, recentEnds: ends } } };
+    expect(plan(withEnds).status.running).toMatchObject({ life: 3, fromEpoch: 3 });
+    const later = { ...withEnds, record: present(record(5)) };
+    expect(conditionOf(later, "Ready")).toBe("False GuestPoweredOff");
+  });
+
   test("a guest that switched itself off stays off", () => {
     const o = seen({ record: present(record(3)), pods: [] });
     expect(plan(o).status.phase).toBe("Stopped");

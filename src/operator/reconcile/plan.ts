@@ -114,7 +114,7 @@ function decideRunning(
   const known = o.vm.status?.running?.life ?? 0;
   const first = seePair(o, record, known);
   const noted = o.vm.status?.recentEnds ?? [];
-  const ends = noteEnds(noted, first.runners, o.vm.metadata.generation, o.nowMs);
+  const ends = noteEnds(noted, first.runners, record.epoch, o);
   const life = decideLife(o, record, first, ends);
   const sight = seePair(o, record, life.running?.life ?? known);
   const before = draft.actions.length;
@@ -122,11 +122,12 @@ function decideRunning(
     if (isKeyLost(o, life)) planDismissal(sight, draft);
     else planPowerOff(sight, draft);
   }
-  if (!isKeyBound(life)) planKey(o, draft);
+  if (!isKeyBound(o, life)) planKey(o, draft);
   planPods(o, record, sight, life, draft);
   const isActing = draft.actions.length > before;
   const status = statusOf(o, { record, sight, life, objects, ends, isActing });
   if (status.phase === "Starting") draft.again(startingAgainMs);
+  if (status.phase === "Pending") draft.again(mendedAgainMs);
   return status;
 }
 

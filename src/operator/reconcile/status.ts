@@ -155,7 +155,7 @@ function freshDivergences(before: readonly RunnerEnd[], ends: readonly RunnerEnd
 function keyOf(o: Observation, { life }: Situation): Pick<FTVirtualMachineStatus, "key"> {
   const known = o.vm.status?.key;
   const uid = keyUidOf(o);
-  if (isKeyBound(life) && known !== undefined) return { key: known };
+  if (isKeyBound(o, life) && known !== undefined) return { key: known };
   return uid === null ? {} : { key: { uid } };
 }
 

@@ -118,12 +118,25 @@ export const operatorBugs: readonly OperatorBug[] = [
     edits: [
       {
         file: file("plan"),
-        find: 'if (status?.record !== undefined) return brokenStatus(o, "RecordLost", recordLostMessage(o));',
+        find: 'if (status?.record !== undefined) return broken(o, draft, "RecordLost", recordLostMessage(o));',
         replace: "",
       },
     ],
     caughtBy: ["one record"],
     seedsMax: 500,
+  },
+  {
+    name: "a machine without its key is ordered to switch off",
+    why: "nobody can give an order without the key: the halves are told to leave",
+    edits: [
+      {
+        file: file("plan"),
+        find: "if (isKeyLost(o, life)) planDismissal(sight, draft);\n    else planPowerOff(sight, draft);",
+        replace: "planPowerOff(sight, draft);",
+      },
+    ],
+    caughtBy: ["convergence"],
+    seedsMax: 2_000,
   },
   {
     name: "FaultTolerant is what the record says",

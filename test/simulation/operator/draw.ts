@@ -67,6 +67,7 @@ const rare: readonly Draw[] = [
   (r, _, atMs) => ({
     ...{ atMs, kind: "deleteObject", of: pick(r, ["Service", "ServiceAccount", "Role"]) },
   }),
+  (_r, _, atMs) => ({ atMs, kind: "deleteObject", of: "Secret" }),
   (r, _, atMs) => ({
     ...{ atMs, kind: "foreign", of: pick(r, ["Service", "ServiceAccount", "Pod", "Lease"]) },
   }),

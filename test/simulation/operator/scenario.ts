@@ -36,7 +36,7 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: "guestPowersOff" }
   | { readonly kind: "deleteMachine"; readonly againAfterMs: number | null }
   | { readonly kind: "deleteRecord" }
-  | { readonly kind: "deleteObject"; readonly of: "Service" | "ServiceAccount" | "Role" }
+  | { readonly kind: "deleteObject"; readonly of: "Service" | "ServiceAccount" | "Role" | "Secret" }
   | { readonly kind: "foreign"; readonly of: "Service" | "ServiceAccount" | "Pod" | "Lease" }
 );
 

@@ -113,6 +113,8 @@ function notRunning(
   const diverged = world.usedDooms.filter((doom) => doom === exitCodes.divergence).length >= 3;
   const givenUp = diverged && reasonOf(status, "FaultTolerant") === "DivergedRepeatedly";
   const wanted = enabled && !givenUp ? 2 : 1;
+  const keyLost = halves.some(({ keyUid }) => keyUid !== world.keyUid);
+  if (keyLost) return withoutKey(vm, halves.length, status);
   if (halves.length !== wanted) return `${halves.length} halves live, not ${wanted}; ${says}`;
   const pods = world.api.list("Pod");
   const runners = pods.filter((pod) => componentOf(pod) === "runner");
@@ -128,6 +130,13 @@ function notRunning(
     return `FaultTolerant is wrong; ${says}`;
   if (!givenUp && status.phase !== "Running") return `the phase is ${status.phase}; ${says}`;
   return placesDiffer(world, status, record) ?? restartWrong(vm, status);
+}
+
+/** What lives goes on, and nothing joins it. Of a whole pair it need not be noticed at once: nobody watches. */
+function withoutKey(vm: SimMachine, halves: number, status: FTVirtualMachineStatus): string | null {
+  const reason = reasonOf(status, "FaultTolerant");
+  if (!vm.spec.faultTolerance.enabled || halves === 2 || reason === "KeyLost") return null;
+  return `the key is lost, and FaultTolerant says ${reason}`;
 }
 
 function placesDiffer(

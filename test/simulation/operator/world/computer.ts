@@ -170,6 +170,8 @@ export class Computer {
     const live = this.#world.api.get("Pod", pod.metadata.name);
     if (live?.metadata.uid === pod.metadata.uid && live.metadata.deletionTimestamp !== undefined)
       return;
+    // The Secret is a volume of every pod of the machine: without it none is started.
+    if (this.#world.keyUid === null) return;
     container.startedMs = now;
     if (pod.metadata.labels?.[labels.component] !== "runner") return;
     const args = argumentsOf(pod.spec.containers[0]?.args ?? []);

@@ -139,9 +139,11 @@ export class Faults {
       case "deleteRecord":
         world.api.erase("Lease", vmName);
         return;
-      case "deleteObject":
-        world.api.erase(fault.of, fault.of === "Service" ? vmName : `${vmName}-runner`);
+      case "deleteObject": {
+        const suffix = { Service: "", ServiceAccount: "-runner", Role: "-runner", Secret: "-key" };
+        world.api.erase(fault.of, `${vmName}${suffix[fault.of]}`);
         return;
+      }
       case "foreign":
         this.#foreign(fault.of);
         return;

@@ -45,6 +45,8 @@ export class Runner {
   readonly computer: Computer;
   readonly args: RunnerArguments;
   readonly startedMs: number;
+  /** Of the Secret that it has its key from. */
+  readonly keyUid: string | null;
   readonly #world: World;
   exitCode: number | null = null;
   exitMessage = "";
@@ -79,6 +81,7 @@ export class Runner {
     this.podUid = pod.uid;
     this.args = args;
     this.startedMs = world.nowMs;
+    this.keyUid = world.keyUid;
     this.nonce = `${pod.name}_${world.hex()}`;
     this.#later(stepMs);
   }
@@ -103,7 +106,7 @@ export class Runner {
   }
 
   canReach(other: Runner): boolean {
-    if (!other.alive || other.computer.frozen) return false;
+    if (!other.alive || other.computer.frozen || other.keyUid !== this.keyUid) return false;
     const cut = this.computer.partitioned || other.computer.partitioned;
     return this.computer === other.computer || !cut;
   }

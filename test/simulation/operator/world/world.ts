@@ -3,6 +3,7 @@
  * and whoever watches. Everything happens by the agenda; equal scenarios give equal runs.
  */
 
+import { objectNames } from "../../../../src/operator/api/names.ts";
 import type { FTVirtualMachineSpec } from "../../../../src/operator/api/v1alpha1.ts";
 import type { Plan } from "../../../../src/operator/reconcile/actions.ts";
 import type {
@@ -232,9 +233,16 @@ export class World {
     });
   }
 
+  /** Uid of the Secret with the pair's key; null: there is none. */
+  get keyUid(): string | null {
+    return this.api.get("Secret", objectNames(vmName).key)?.metadata.uid ?? null;
+  }
+
   orderPowerOff(ip: string): void {
     const pod = this.api.list("Pod").find(({ status }) => status?.podIP === ip);
     const runner = pod === undefined ? null : this.runnerInPod(pod.metadata.uid);
+    // Without its key, or with another, no order comes through.
+    if (runner?.keyUid !== this.keyUid) return;
     const { computer } = runner ?? {};
     if (!runner?.live || computer === undefined || computer.frozen || computer.partitioned) return;
     runner.ordered = "power off";
