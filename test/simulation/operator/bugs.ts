@@ -175,7 +175,7 @@ export const operatorBugs: readonly OperatorBug[] = [
     edits: [
       {
         file: file("life"),
-        find: 'const isWanted = running.ordered === "off" || wasLeftAlone(ends, running);',
+        find: 'const isWanted = running.ordered === "off" || wasLeftAlone(ends, record);',
         replace: "const isWanted = true;",
       },
     ],
