@@ -50,6 +50,7 @@ export interface ApiRequest {
   /** Without it whole objects, or whatever the answer is. */
   readonly only?: MetadataOf;
   readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
 }
 
 export interface StreamRequest {
@@ -65,8 +66,10 @@ export interface StreamRequest {
 }
 
 const requestTimeoutMs = 10_000;
-/** Sockets to the API server: the watches hold one each. */
+/** Connections for requests; the watches have theirs besides. */
 const socketsMax = 128;
+/** An idle connection is not trusted for longer: what stood between may have forgotten it. */
+const connectionIdleMs = 10_000;
 /** Of an error's body; the rest is of no use to anybody. */
 const errorTextMax = 64 * 1024;
 
@@ -78,7 +81,11 @@ const metadataJson: Readonly<Record<MetadataOf, string>> = {
 
 export class KubernetesApi {
   readonly #config: KubeConfig;
-  readonly #agent: https.Agent;
+  readonly #agent = new https.Agent({
+    ...{ keepAlive: true, maxSockets: socketsMax, timeout: connectionIdleMs },
+  });
+  /** Without a bound: each watch holds its connection, and would keep requests waiting for one. */
+  readonly #watchAgent = new https.Agent({ keepAlive: true });
   readonly #mayWrite: () => boolean;
 
   /** `file`: a kubeconfig; null: what the pod was given. @throws whatever a file cannot be read for */
@@ -89,19 +96,17 @@ export class KubernetesApi {
     return new KubernetesApi(config);
   }
 
-  private constructor(
-    config: KubeConfig,
-    agent = new https.Agent({ keepAlive: true, maxSockets: socketsMax }),
-    mayWrite = () => true,
-  ) {
+  private constructor(config: KubeConfig, mayWrite = () => true) {
     this.#config = config;
-    this.#agent = agent;
     this.#mayWrite = mayWrite;
   }
 
-  /** The same, but it changes nothing while `mayWrite` says no. */
+  /**
+   * The same, but it changes nothing while `mayWrite` says no. It has connections of its own: what asks
+   * through the one, such as the election, does not wait for whoever asks through the other.
+   */
   gated(mayWrite: () => boolean): KubernetesApi {
-    return new KubernetesApi(this.#config, this.#agent, mayWrite);
+    return new KubernetesApi(this.#config, mayWrite);
   }
 
   /** The namespace that the credentials belong to; null: they name none. */
@@ -114,7 +119,7 @@ export class KubernetesApi {
    * @throws KubernetesApiError
    */
   async send<Answer>(request: ApiRequest): Promise<Answer> {
-    const options = await this.#options(request.method, request.only);
+    const options = await this.#options(request.method, request.only, this.#agent);
     const body = request.body === undefined ? null : JSON.stringify(request.body);
     const { headers } = options;
     if (body !== null) {
@@ -125,13 +130,15 @@ export class KubernetesApi {
     // Looked at as late as possible: the process may have stood still until now.
     if (request.method !== "GET" && !this.#mayWrite()) throw notLeading(request);
     const timeoutMs = request.timeoutMs ?? requestTimeoutMs;
-    const signal = AbortSignal.timeout(timeoutMs);
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = request.signal ? AbortSignal.any([request.signal, timeout]) : timeout;
     const what = `${request.method} ${request.path}`;
     return await new Promise((resolve, reject) => {
+      // The first of several errors counts; one that nobody listens to would end the process.
       const fail = (cause: unknown) => reject(noAnswer(what, cause));
       const sent = https.request(this.#url(request), { ...options, signal }, (response) => {
         const pieces: Buffer[] = [];
-        response.on("data", (piece: Buffer) => pieces.push(piece)).once("error", fail);
+        response.on("data", (piece: Buffer) => pieces.push(piece)).on("error", fail);
         response.once("end", () => {
           const text = Buffer.concat(pieces).toString("utf8");
           const status = response.statusCode ?? 0;
@@ -143,13 +150,16 @@ export class KubernetesApi {
           }
         });
       });
-      sent.once("error", fail).end(body ?? undefined);
+      sent.on("error", fail).end(body ?? undefined);
     });
   }
 
-  /** Lines as they come, until the server ends it or the time is over. @throws KubernetesApiError */
+  /**
+   * Lines as they come, until the server ends it or the time is over.
+   * @throws KubernetesApiError, and whatever `onLine` throws: no line comes after it
+   */
   async stream(request: StreamRequest): Promise<void> {
-    const options = await this.#options("GET", request.only);
+    const options = await this.#options("GET", request.only, this.#watchAgent);
     const signal = AbortSignal.any([request.signal, AbortSignal.timeout(request.timeoutMs)]);
     const what = `watch of ${request.path}`;
     await new Promise<void>((resolve, reject) => {
@@ -157,7 +167,7 @@ export class KubernetesApi {
       const sent = https.request(this.#url(request), { ...options, signal }, (response) => {
         const status = response.statusCode ?? 0;
         let text = "";
-        response.setEncoding("utf8").once("error", fail);
+        response.setEncoding("utf8").on("error", fail);
         if (status !== 200) {
           response.on("data", (more: string) => {
             if (text.length < errorTextMax) text += more;
@@ -169,11 +179,16 @@ export class KubernetesApi {
         response.on("data", (more: string) => {
           const lines = (text + more).split("\n");
           text = lines.pop() ?? "";
-          for (const line of lines) if (line !== "") request.onLine(line);
+          try {
+            for (const line of lines) if (line !== "") request.onLine(line);
+          } catch (cause) {
+            reject(cause);
+            response.destroy();
+          }
         });
         response.once("end", resolve);
       });
-      sent.once("error", fail).end();
+      sent.on("error", fail).end();
     });
   }
 
@@ -187,12 +202,13 @@ export class KubernetesApi {
   async #options(
     method: string,
     only: MetadataOf | undefined,
+    agent: https.Agent,
   ): Promise<https.RequestOptions & { headers: Record<string, string> }> {
     const headers: Record<string, string> = {};
     const options: https.RequestOptions = { headers };
     await this.#config.applyToHTTPSOptions(options);
     // Where the kubeconfig names a proxy, the way through it is the client's own affair.
-    if (!this.#config.getCurrentCluster()?.proxyUrl) options.agent = this.#agent;
+    if (!this.#config.getCurrentCluster()?.proxyUrl) options.agent = agent;
     const accept = only === undefined ? plainJson : metadataJson[only];
     return { ...options, method, headers: { ...headers, accept } };
   }
