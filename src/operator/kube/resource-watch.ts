@@ -110,7 +110,7 @@ export class ResourceWatch<Raw extends RawObject, Value> {
     while (!signal.aborted) {
       this.#lastTriedMs = performance.now();
       try {
-        if (this.#version === null || this.#isRelistDue()) await this.#list();
+        if (this.#version === null || this.#isRelistDue()) await this.#list(signal);
         await this.#watch(signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -123,7 +123,7 @@ export class ResourceWatch<Raw extends RawObject, Value> {
     return performance.now() - this.#listedMs > relistMs * (1 + this.#options.random() / 4);
   }
 
-  async #list(): Promise<void> {
+  async #list(signal: AbortSignal): Promise<void> {
     const { api, path, labelSelector, metadataOnly, cache, namespace } = this.#options;
     const entries: Entry<Value>[] = [];
     let rest = "";
@@ -133,8 +133,8 @@ export class ResourceWatch<Raw extends RawObject, Value> {
       if (labelSelector !== null) query["labelSelector"] = labelSelector;
       if (rest !== "") query["continue"] = rest;
       const only = metadataOnly ? { only: "list" as const } : {};
-      const request = { method: "GET", path, query, ...only, timeoutMs: listTimeoutMs } as const;
-      const page = await api.send<Page<Raw>>(request);
+      const bounds = { timeoutMs: listTimeoutMs, signal };
+      const page = await api.send<Page<Raw>>({ method: "GET", path, query, ...only, ...bounds });
       this.#heard();
       entries.push(...(page.items ?? []).flatMap((raw) => this.#options.entryOf(raw) ?? []));
       rest = page.metadata.continue ?? "";
@@ -158,30 +158,22 @@ export class ResourceWatch<Raw extends RawObject, Value> {
       timeoutSeconds: String(seconds),
     };
     if (labelSelector !== null) query["labelSelector"] = labelSelector;
-    // An error within the stream ends it: the server has nothing more to say then.
-    const broken = new AbortController();
-    const told: { error: KubernetesApiError | null } = { error: null };
     const startMs = performance.now();
-    const stream = api.stream({
+    await api.stream({
       path,
       query,
       only: metadataOnly ? "object" : undefined,
       timeoutMs: seconds * 1000 + watchGraceMs,
-      signal: AbortSignal.any([signal, broken.signal]),
+      signal,
       onOpen: () => {
         this.#heard();
         metrics.onConnected(resource);
       },
       onLine: (line) => {
         this.#heard();
-        told.error ??= this.#take(JSON.parse(line));
-        if (told.error !== null) broken.abort();
+        this.#take(JSON.parse(line));
       },
     });
-    await stream.catch((error: unknown) => {
-      throw told.error ?? error;
-    });
-    if (told.error !== null) throw told.error;
     // A server that ends every watch at once is not asked again at once.
     if (performance.now() - startMs < 1_000) {
       throw new KubernetesApiError("unavailable", 0, `the watch of ${path} ended at once`);
@@ -193,7 +185,8 @@ export class ResourceWatch<Raw extends RawObject, Value> {
     return Math.round(watchSeconds * (1 + random() / 2));
   }
 
-  #take(event: WatchEvent<Raw>): KubernetesApiError | null {
+  /** @throws KubernetesApiError where it is the server's last word */
+  #take(event: WatchEvent<Raw>): void {
     const { cache, entryOf, metrics, resource } = this.#options;
     switch (event.type) {
       case "ADDED":
@@ -210,13 +203,14 @@ export class ResourceWatch<Raw extends RawObject, Value> {
         break;
       case "ERROR": {
         const { code = 0, message = "" } = event.object;
-        return new KubernetesApiError(code === 410 ? "expired" : "unavailable", code, message);
+        // Whatever is said instead of an event, the one after it may be lost: only a list can be trusted.
+        this.#version = null;
+        throw new KubernetesApiError(code === 410 ? "expired" : "unavailable", code, message);
       }
     }
     this.#version = event.object.metadata.resourceVersion;
     metrics.onEvent(resource, eventKinds[event.type]);
     metrics.onSize(resource, cache.size);
-    return null;
   }
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
@@ -225,10 +219,10 @@ export class ResourceWatch<Raw extends RawObject, Value> {
     const nowMs = performance.now();
     if (nowMs - this.#failedMs > quietMs) this.#failures = 0;
     this.#restarts += 1;
-    const silent = error instanceof KubernetesApiError && error.status === 0;
-    // After whatever the server has said, only a list can be trusted.
-    if (!silent) this.#version = null;
-    if (apiErrorCode(error) === null) log.error({ err: error, watch: name }, "a watch failed");
+    const code = apiErrorCode(error);
+    // A server that is overloaded or fails is not asked for a list on top; the version is as good as before.
+    if (code !== "unavailable") this.#version = null;
+    if (code === null) log.error({ err: error, watch: name }, "a watch failed");
     else log.warn({ watch: name, reason: messageOf(error) }, "a watch is started again");
     const pauseMs = Math.min(pauseMsMin * 2 ** this.#failures, pauseMsMax) * (0.5 + random());
     this.#failures += 1;
