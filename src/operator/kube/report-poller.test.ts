@@ -19,7 +19,8 @@ function newPoller() {
   const answers: {
     runner: RunnerStatus | null;
     gateway: Pick<GatewayStatus, "attached"> | null;
-  } = { runner: report({}), gateway: { attached: "me" } };
+    wait: () => Promise<void>;
+  } = { runner: report({}), gateway: { attached: "me" }, wait: async () => {} };
   const asked = { runner: 0, gateway: 0 };
   const told: string[] = [];
   const put = (pod: ObservedPod) => {
@@ -30,6 +31,7 @@ function newPoller() {
     pods: cache,
     askRunner: async () => {
       asked.runner++;
+      await answers.wait();
       return answers.runner;
     },
     askGateway: async () => {
@@ -87,6 +89,23 @@ test("a gateway that is not ready says itself whether a runner is attached", asy
   poller.hasten(vm);
   await until("another answer", () => poller.attachmentOf("gateway-3").attached === true);
   expect(asked.gateway).toBeGreaterThan(1);
+}, 60_000);
+
+test("who is hastened while it is being asked is asked again at once, however often", async () => {
+  const { poller, answers, asked, run } = newPoller();
+  // It would be asked after five seconds.
+  answers.runner = report({ role: "backup" });
+  let answer = () => {};
+  answers.wait = () => new Promise((resolve) => (answer = resolve));
+  run();
+  for (const count of [1, 2, 3]) {
+    await until("the question", () => asked.runner === count);
+    poller.hasten(vm);
+    const sinceMs = performance.now();
+    answer();
+    await until("another question", () => asked.runner === count + 1);
+    expect(performance.now() - sinceMs).toBeLessThan(4_000);
+  }
 }, 60_000);
 
 test("who does not answer, and a primary whose guest does not run yet, miss nothing that is known", async () => {

@@ -134,7 +134,8 @@ export class ReportPoller {
   async #ask(entry: Entry<KeptPod>, subject: Subject): Promise<void> {
     const { onRead, onVm, random } = this.#options;
     const { owner, pod } = entry.value;
-    const askedDueMs = subject.dueMs;
+    // Nothing else gives it a time before the answer: whoever has one then was hastened meanwhile.
+    subject.dueMs = Number.POSITIVE_INFINITY;
     const question = { host: pod.ip ?? "", port: ports.http, timeoutMs, vm: owner };
     const answered =
       subject.component === "runner"
@@ -143,8 +144,7 @@ export class ReportPoller {
     this.#asking -= 1;
     subject.asking = false;
     onRead(answered);
-    // Whoever was hastened meanwhile is asked again.
-    if (subject.dueMs === askedDueMs) {
+    if (subject.dueMs === Number.POSITIVE_INFINITY) {
       subject.dueMs = performance.now() + this.#pauseMs(subject) * (0.8 + 0.4 * random());
     }
     const coarse = `${coarseReport(subject.report)} ${subject.attached}`;
