@@ -14,14 +14,18 @@ import { RateLimiter } from "./rate-limiter.ts";
 import { eventsPath } from "./resources.ts";
 
 export interface RecorderOptions {
-  readonly api: KubernetesApi;
+  readonly api: Pick<KubernetesApi, "send">;
   readonly metrics: OperatorMetrics;
   readonly log: Logger;
   /** Of this process. */
   readonly self: string;
+  /** Default: `performance.now()`. */
+  readonly nowMs?: () => number;
 }
 
 interface Told {
+  /** Its place in `#told`. */
+  readonly key: string;
   readonly name: string;
   count: number;
   sentMs: number;
@@ -53,7 +57,8 @@ export class EventRecorder {
   }
 
   tell(vm: FTVirtualMachine, event: PlannedEvent): void {
-    const nowMs = performance.now();
+    const { nowMs: clock = () => performance.now() } = this.#options;
+    const nowMs = clock();
     const { uid, namespace, name } = vm.metadata;
     const key = hash([uid, event.type, event.reason, event.message]);
     const told = this.#told.get(key);
@@ -64,11 +69,11 @@ export class EventRecorder {
     if (this.#waiting >= waitingMax || this.#isTooMuch(uid, nowMs)) return;
     this.#told.delete(key);
     const suffix = hash([key, String(Date.now())]).slice(0, 16);
-    const fresh = { name: `${name}.${suffix}`, count: 1, sentMs: nowMs, lastMs: nowMs };
+    const fresh = { key, name: `${name}.${suffix}`, count: 1, sentMs: nowMs, lastMs: nowMs };
     this.#told.set(key, fresh);
     trim(this.#told, toldMax);
     this.#options.metrics.onEvent(event.type, event.reason);
-    this.#send("POST", eventsPath(namespace), this.#eventOf(vm, event, fresh.name));
+    this.#send("POST", eventsPath(namespace), fresh, this.#eventOf(vm, event, fresh.name));
   }
 
   /** All that was told is sent, or given up. */
@@ -82,7 +87,7 @@ export class EventRecorder {
     if (nowMs - told.sentMs < repeatMs || this.#waiting >= waitingMax) return;
     told.sentMs = nowMs;
     const series = { count: told.count, lastObservedTime: microTime(new Date()) };
-    this.#send("PATCH", `${eventsPath(namespace)}/${told.name}`, { series });
+    this.#send("PATCH", `${eventsPath(namespace)}/${told.name}`, told, { series });
   }
 
   #isTooMuch(uid: string, nowMs: number): boolean {
@@ -92,7 +97,7 @@ export class EventRecorder {
     return limit.ask("event", nowMs) > 0;
   }
 
-  #send(method: "POST" | "PATCH", path: string, body: object): void {
+  #send(method: "POST" | "PATCH", path: string, told: Told, body: object): void {
     const { api, log, metrics } = this.#options;
     const contentType = method === "PATCH" ? "application/merge-patch+json" : "application/json";
     this.#waiting += 1;
@@ -102,7 +107,11 @@ export class EventRecorder {
         await api.send({ method, path, body, contentType });
       } catch (error) {
         // A namespace that goes takes no events, and an event may have been collected.
-        if (apiErrorCode(error) === null) log.error({ err: error }, "an event was not told");
+        const code = apiErrorCode(error);
+        // What is not there cannot be counted on: the next time it is told anew.
+        const isMissing = method === "POST" || code === "not found";
+        if (isMissing && this.#told.get(told.key) === told) this.#told.delete(told.key);
+        if (code === null) log.error({ err: error }, "an event was not told");
         else log.debug({ err: error }, "an event was not told");
       }
       this.#waiting -= 1;
@@ -121,9 +130,15 @@ export class EventRecorder {
       type: event.type,
       reason: event.reason,
       regarding: { apiVersion, kind, namespace, name: vm.metadata.name, uid, resourceVersion },
-      note: Buffer.from(event.message).subarray(0, noteBytesMax).toString("utf8"),
+      note: noteOf(event.message),
     };
   }
+}
+
+/** As many whole characters as the API server takes. */
+function noteOf(message: string): string {
+  const { read } = new TextEncoder().encodeInto(message, new Uint8Array(noteBytesMax));
+  return message.slice(0, read);
 }
 
 function hash(parts: readonly string[]): string {
