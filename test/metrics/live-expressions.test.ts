@@ -124,9 +124,10 @@ async function serveOperator(): Promise<http.Server> {
   metrics.machines.observe(machine.namespace, "alone", {
     ...{ phase: "Unprotected", nodes: 1, nodesWanted: 2, conditions: [ready, alone] },
   });
-  metrics.watches.onStart("pods");
-  metrics.watches.onList("pods", 3);
-  metrics.watches.onEvent("pods", "added");
+  const pods = { resource: "pods", name: "pods" };
+  metrics.watches.onStart(pods);
+  metrics.watches.onList(pods, 3);
+  metrics.watches.onEvent(pods, "added");
   metrics.startReconcile(1)(null);
   metrics.onWrite("Pod", "create");
   metrics.onEvent("Normal", "BackupJoined");

@@ -106,7 +106,7 @@ export class ResourceWatch<Raw extends RawObject, Value> {
 
   /** Until `signal`; it never fails. */
   async run(signal: AbortSignal): Promise<void> {
-    this.#options.metrics.onStart(this.#options.resource);
+    this.#options.metrics.onStart(this.#options);
     while (!signal.aborted) {
       this.#lastTriedMs = performance.now();
       try {
@@ -142,14 +142,14 @@ export class ResourceWatch<Raw extends RawObject, Value> {
     } while (rest !== "");
     const prefix = namespace === null ? "" : `${namespace}/`;
     cache.replace(entries, (key) => key.startsWith(prefix));
-    this.#options.metrics.onList(this.#options.resource, cache.size);
+    this.#options.metrics.onList(this.#options, cache.size);
     this.#version = version;
     this.#listedMs = performance.now();
     this.#synced = true;
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { api, path, labelSelector, metadataOnly, metrics, resource } = this.#options;
+    const { api, path, labelSelector, metadataOnly, metrics } = this.#options;
     const seconds = this.#seconds();
     const query: Record<string, string> = {
       watch: "true",
@@ -167,7 +167,7 @@ export class ResourceWatch<Raw extends RawObject, Value> {
       signal,
       onOpen: () => {
         this.#heard();
-        metrics.onConnected(resource);
+        metrics.onConnected(this.#options);
       },
       onLine: (line) => {
         this.#heard();
@@ -187,7 +187,7 @@ export class ResourceWatch<Raw extends RawObject, Value> {
 
   /** @throws KubernetesApiError where it is the server's last word */
   #take(event: WatchEvent<Raw>): void {
-    const { cache, entryOf, metrics, resource } = this.#options;
+    const { cache, entryOf, metrics } = this.#options;
     switch (event.type) {
       case "ADDED":
       case "MODIFIED": {
@@ -209,13 +209,13 @@ export class ResourceWatch<Raw extends RawObject, Value> {
       }
     }
     this.#version = event.object.metadata.resourceVersion;
-    metrics.onEvent(resource, eventKinds[event.type]);
-    metrics.onSize(resource, cache.size);
+    metrics.onEvent(this.#options, eventKinds[event.type]);
+    metrics.onSize(this.#options, cache.size);
   }
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
-    const { log, random, name, metrics, resource } = this.#options;
-    metrics.onRestart(resource);
+    const { log, random, name, metrics } = this.#options;
+    metrics.onRestart(this.#options);
     const nowMs = performance.now();
     if (nowMs - this.#failedMs > quietMs) this.#failures = 0;
     this.#restarts += 1;

@@ -95,32 +95,56 @@ test("a reconciliation is seen while it runs, and counted once, with its error",
   ]);
 });
 
+const pods = { resource: "pods", name: "pods in a" };
+
 test("a watch that says nothing grows old, and any sign of it makes it young", async () => {
   const at = async () =>
     Number(
       (await samples("lockstep_operator_watch_last_sign_timestamp_seconds"))[0]?.split(" ")[1],
     );
   expect(await at()).toBeNaN();
-  metrics.watches.onStart("pods");
+  metrics.watches.onStart(pods);
   const started = await at();
   expect(started).toBeGreaterThan(Date.now() / 1_000 - 60);
   for (const sign of [
-    () => metrics.watches.onEvent("pods", "bookmark"),
-    () => metrics.watches.onList("pods", 3),
+    () => metrics.watches.onEvent(pods, "bookmark"),
+    () => metrics.watches.onList(pods, 3),
   ]) {
     const before = await at();
     while (Date.now() / 1_000 <= before);
     sign();
     expect(await at()).toBeGreaterThan(before);
   }
-  metrics.watches.onConnected("pods");
-  metrics.watches.onRestart("pods");
+  metrics.watches.onConnected(pods);
+  metrics.watches.onRestart(pods);
   expect(await samples("lockstep_operator_watch_running")).toEqual([
     'lockstep_operator_watch_running{resource="pods"} 0',
   ]);
   expect(await samples("lockstep_operator_watch_restarts_total")).toEqual([
     'lockstep_operator_watch_restarts_total{resource="pods"} 1',
   ]);
+});
+
+test("of several watches of a kind the worst is told", async () => {
+  const { watches } = metrics;
+  const others = { resource: "pods", name: "pods in b" };
+  const value = async (name: string) =>
+    (await samples(`lockstep_operator_watch_${name}`))[0]?.split(" ")[1];
+  const lastSign = () => value("last_sign_timestamp_seconds");
+  watches.onStart(pods);
+  const silentSince = await lastSign();
+  watches.onStart(others);
+  watches.onConnected(others);
+  expect(await value("running")).toBe("0");
+  watches.onConnected(pods);
+  expect(await value("running")).toBe("1");
+  watches.onRestart(pods);
+  expect(await value("running")).toBe("0");
+  while (Date.now() / 1_000 <= Number(silentSince));
+  watches.onEvent(others, "added");
+  expect(await lastSign()).toBe(silentSince);
+  watches.onEvent(pods, "added");
+  expect(Number(await lastSign())).toBeGreaterThan(Number(silentSince));
 });
 
 test.each([
