@@ -69,10 +69,12 @@ function unsettled(world: World): string | null {
 /** Reasons for which a machine that is to run may be down. */
 function mayBeDown(world: World, vm: SimMachine, record: VmRecord): readonly string[] {
   const used = (code: number) => world.usedDooms.filter((doom) => doom === code).length >= 2;
-  const wasLeft = world.leftEpochs.has(`${vm.metadata.uid} ${record.epoch}`);
+  const life = `${vm.metadata.uid} ${record.epoch}`;
+  const [isOff, isUnsaid] = [world.guestOffEpochs.has(life), world.unsaidEpochs.has(life)];
+  const wasLeft = world.leftEpochs.has(life);
   const isLost = wasLeft || (record.primary !== null && livingNamed(world, record).length === 0);
   return [
-    ...(world.guestOffEpochs.has(`${vm.metadata.uid} ${record.epoch}`) ? ["GuestPoweredOff"] : []),
+    ...(isOff || isUnsaid ? ["GuestPoweredOff"] : []),
     ...(isLost && vm.spec.faultTolerance.onPairLost === "Hold" ? ["PairLost"] : []),
     ...(used(exitCodes.trapped) ? ["Trapped"] : []),
     ...(used(exitCodes.usage) ? ["BootFailed"] : []),

@@ -50,7 +50,7 @@ export class Faults {
       case "reboot":
         for (const computer of this.#computers(fault.nodes)) {
           computer.powerOff();
-          this.#after(3_000, () => computer.powerOn());
+          this.#after(3_000, () => this.#bringBack(computer));
         }
         return;
       case "partition":
@@ -137,7 +137,7 @@ export class Faults {
         this.#deleteMachine(fault.againAfterMs);
         return;
       case "deleteRecord":
-        world.api.erase("Lease", vmName);
+        if (!world.foreign.has(vmName)) world.api.erase("Lease", vmName);
         return;
       case "deleteObject": {
         const suffix = { Service: "", ServiceAccount: "-runner", Role: "-runner", Secret: "-key" };

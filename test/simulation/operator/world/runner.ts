@@ -62,8 +62,8 @@ export class Runner {
   /** Of the record as it was last seen; null: it was not read yet. */
   epoch: number | null = null;
   #wasNamed = false;
-  /** It switched the guest off because there was nobody to hand over to. */
-  #wasLeftAlone = false;
+  /** The epoch at which it switches the guest off because there is nobody to hand over to. */
+  #leftAtEpoch: number | null = null;
   #asking = false;
   #lostSinceMs: number | null = null;
   #hadOtherMs = Number.NEGATIVE_INFINITY;
@@ -102,6 +102,10 @@ export class Runner {
   }
 
   kill(): void {
+    // Why the guest is off, nobody will hear: it may as well have switched itself off.
+    if (this.alive && this.#leftAtEpoch !== null) {
+      this.#world.unsaidEpochs.add(`${this.args.vm} ${this.#leftAtEpoch}`);
+    }
     this.#end(killedCode, "");
   }
 
@@ -149,7 +153,7 @@ export class Runner {
     }
     const isPlanned = record.primary === null || this.terminating;
     const { ok, leftAlone, superseded } = exitCodes;
-    const code = this.#wasLeftAlone ? leftAlone : isPlanned ? ok : superseded;
+    const code = this.#leftAtEpoch !== null ? leftAlone : isPlanned ? ok : superseded;
     this.#end(code, `the record at epoch ${record.epoch} names others`);
   }
 
@@ -274,7 +278,7 @@ export class Runner {
       this.#world.guestOffEpochs.set(`${this.args.vm} ${epoch + 1}`, this.#world.nowMs);
     }
     if (this.ordered === null) {
-      this.#wasLeftAlone = true;
+      this.#leftAtEpoch = epoch + 1;
       this.#world.leftEpochs.add(`${this.args.vm} ${epoch + 1}`);
     }
     this.#ask({ kind: "stop", vm: this.args.vm, runner: this.nonce, epoch });

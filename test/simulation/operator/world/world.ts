@@ -57,6 +57,8 @@ export class World {
   stoppedMs = Number.NEGATIVE_INFINITY;
   /** The same, where its last runner was told to leave and had nobody to hand over to. */
   readonly leftEpochs = new Set<string>();
+  /** Those of them where it was killed before it could say so. */
+  readonly unsaidEpochs = new Set<string>();
   /** Names and versions of objects that belong to others. */
   readonly foreign = new Map<
     string,
