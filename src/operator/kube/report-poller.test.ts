@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "@jest/globals";
-import { gateway, report, runner } from "../../../test/operator/observations.ts";
+import { gateway, nonce, report, runner } from "../../../test/operator/observations.ts";
 import type { GatewayStatus } from "../../shared/protocol/gateway-status.ts";
 import type { RunnerStatus } from "../../shared/protocol/status.ts";
 import type { ObservedPod } from "../reconcile/observation.ts";
@@ -120,3 +120,13 @@ test("who does not answer, and a primary whose guest does not run yet, miss noth
   answers.runner = null;
   await until("no word", () => poller.attachmentOf("runner-1").detachedMs === undefined);
 }, 60_000);
+
+test("what another runner says at the address of one that is gone counts for nothing", async () => {
+  const { poller, answers, asked, run } = newPoller();
+  answers.runner = report({ nonce: nonce(2) });
+  run();
+  await until("two answers", () => asked.runner > 1);
+  expect(poller.reportOf("runner-1")).toBeNull();
+  answers.runner = report({});
+  await until("its own answer", () => poller.reportOf("runner-1") !== null);
+});

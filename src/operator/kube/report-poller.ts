@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunnerStatus } from "../../shared/protocol/status.ts";
-import { ports } from "../api/names.ts";
+import { podOfNonce, ports } from "../api/names.ts";
 import type { Attachment, ObservedPod } from "../reconcile/observation.ts";
 import type { Entry, ObjectCache } from "./object-cache.ts";
 import type { KeptPod } from "./observed.ts";
@@ -139,7 +139,7 @@ export class ReportPoller {
     const question = { host: pod.ip ?? "", port: ports.http, timeoutMs, vm: owner };
     const answered =
       subject.component === "runner"
-        ? await this.#askRunner(question, subject, entry.vm)
+        ? await this.#askRunner(question, subject, entry)
         : await this.#askGateway(question, subject);
     this.#asking -= 1;
     subject.asking = false;
@@ -156,9 +156,11 @@ export class ReportPoller {
   async #askRunner(
     question: Parameters<typeof askRunner>[0],
     subject: Subject,
-    vm: string | null,
+    { vm, value }: Entry<KeptPod>,
   ): Promise<boolean> {
-    const report = await this.#options.askRunner(question);
+    const said = await this.#options.askRunner(question);
+    // Another runner of the machine may have the address by now of one that is gone.
+    const report = said !== null && podOfNonce(said.nonce) === value.pod.name ? said : null;
     subject.failures = report === null ? subject.failures + 1 : 0;
     if (report !== null || subject.failures >= failuresBelieved) subject.report = report;
     if (report !== null) {
