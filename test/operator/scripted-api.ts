@@ -12,6 +12,8 @@ export class ScriptedApi {
   readonly api: KubernetesApi;
   /** What was asked, oldest first. */
   readonly asked: URL[] = [];
+  /** Connections that were made. */
+  connections = 0;
   /** A request that it does not end waits. */
   answer: (url: URL, response: ServerResponse, request: IncomingMessage) => void = () => {};
   readonly #server: https.Server;
@@ -54,6 +56,7 @@ export class ScriptedApi {
     this.#server = server;
     this.#folder = folder;
     this.api = api;
+    server.on("secureConnection", () => this.connections++);
     server.on("request", (request, response) => {
       const url = new URL(request.url ?? "", "https://server");
       this.asked.push(url);

@@ -51,6 +51,8 @@ export interface ApiRequest {
   readonly only?: MetadataOf;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** A list that a watch goes on from: both take turns on one connection, and none is left behind idle. */
+  readonly ofWatch?: true;
 }
 
 export interface StreamRequest {
@@ -119,7 +121,8 @@ export class KubernetesApi {
    * @throws KubernetesApiError
    */
   async send<Answer>(request: ApiRequest): Promise<Answer> {
-    const options = await this.#options(request.method, request.only, this.#agent);
+    const agent = request.ofWatch ? this.#watchAgent : this.#agent;
+    const options = await this.#options(request.method, request.only, agent);
     const body = request.body === undefined ? null : JSON.stringify(request.body);
     const { headers } = options;
     if (body !== null) {

@@ -70,6 +70,12 @@ test.each([400, 403, 410])(
   },
 );
 
+test("a kind is listed and watched over one connection", async () => {
+  answerFirstWatch(410, "");
+  await askedUntilSecondWatch();
+  expect(server.connections).toBe(1);
+});
+
 test.each([
   ["something that is no event", "<html>"],
   ["an event of nothing", '{"type":"ADDED"}'],

@@ -133,8 +133,8 @@ export class ResourceWatch<Raw extends RawObject, Value> {
       if (labelSelector !== null) query["labelSelector"] = labelSelector;
       if (rest !== "") query["continue"] = rest;
       const only = metadataOnly ? { only: "list" as const } : {};
-      const bounds = { timeoutMs: listTimeoutMs, signal };
-      const page = await api.send<Page<Raw>>({ method: "GET", path, query, ...only, ...bounds });
+      const request = { method: "GET", path, query, ...only, ofWatch: true } as const;
+      const page = await api.send<Page<Raw>>({ ...request, timeoutMs: listTimeoutMs, signal });
       this.#heard();
       entries.push(...(page.items ?? []).flatMap((raw) => this.#options.entryOf(raw) ?? []));
       rest = page.metadata.continue ?? "";
