@@ -172,7 +172,7 @@ class Operator {
     if (!(await this.#leadership.acquire(signal))) return exitCodes.ok;
     this.#log.info({ self: this.self }, "this process leads");
     this.#metrics.setLeader(true);
-    this.#workers.start();
+    this.#workers.start(this.#view.vms());
     const polling = this.#poller.run(signal);
     await this.#leadership.keep(signal);
     this.#metrics.setLeader(false);

@@ -5,8 +5,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import https from "node:https";
 import os from "node:os";
 import path from "node:path";
+import { test } from "@jest/globals";
 import { KubernetesApi } from "../../src/operator/kube/kubernetes-api.ts";
+import { isThere } from "../cluster/debian-programs.ts";
 import { run } from "../cluster/run-program.ts";
+
+/** The server has a certificate, which openssl makes. */
+export const testWithTls = isThere("openssl") ? test : test.skip;
 
 export class ScriptedApi {
   readonly api: KubernetesApi;

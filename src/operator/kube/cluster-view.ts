@@ -106,6 +106,12 @@ export class ClusterView {
     return this.watches.every((watch) => watch.synced);
   }
 
+  /** Keys of all VMs of which something is there. */
+  vms(): ReadonlySet<string> {
+    const caches = [this.machines, this.pods, this.leases, ...Object.values(this.objects)];
+    return new Set(caches.flatMap((cache) => [...cache.vms()]));
+  }
+
   /** Watches until `signal`; it never fails. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all(this.watches.map((watch) => watch.run(signal)));

@@ -1,6 +1,6 @@
-import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest } from "@jest/globals";
 import { until } from "../../../bench/waiting.ts";
-import { ScriptedApi } from "../../../test/operator/scripted-api.ts";
+import { ScriptedApi, testWithTls } from "../../../test/operator/scripted-api.ts";
 import type { KubernetesApi } from "./kubernetes-api.ts";
 
 jest.setTimeout(60_000);
@@ -36,33 +36,36 @@ const ends = (promise: Promise<unknown>) => waiting.push(promise.catch(() => {})
 const areAsked = (count: number) =>
   until(`${count} requests`, () => (server.asked.length >= count ? true : null));
 
-test("requests wait for no watch, however many there are", async () => {
+testWithTls("requests wait for no watch, however many there are", async () => {
   for (let i = 0; i < many; i++) ends(watch("/waits"));
   await areAsked(many);
   expect(await ask(server.api, "/answers")).toEqual({});
 });
 
-test("what does not pass the gate does not wait for what does", async () => {
+testWithTls("what does not pass the gate does not wait for what does", async () => {
   const gated = server.api.gated(() => true);
   for (let i = 0; i < many; i++) ends(ask(gated, "/waits"));
   await areAsked(100);
   expect(await ask(server.api, "/answers")).toEqual({});
 });
 
-test("a request ends with its signal", async () => {
+testWithTls("a request ends with its signal", async () => {
   const asked = ask(server.api, "/waits");
   await areAsked(1);
   stop.abort();
   await expect(asked).rejects.toMatchObject({ code: "unavailable", status: 0 });
 });
 
-test("a watch ends with what the taking of a line throws, and no line comes after it", async () => {
-  server.answer = (_, response) => void response.write("one\nbad\nthree\n");
-  const lines: string[] = [];
-  const watched = watch("/lines", (line) => {
-    lines.push(line);
-    if (line === "bad") throw new RangeError("no such line");
-  });
-  await expect(watched).rejects.toThrow("no such line");
-  expect(lines).toEqual(["one", "bad"]);
-});
+testWithTls(
+  "a watch ends with what the taking of a line throws, and no line comes after it",
+  async () => {
+    server.answer = (_, response) => void response.write("one\nbad\nthree\n");
+    const lines: string[] = [];
+    const watched = watch("/lines", (line) => {
+      lines.push(line);
+      if (line === "bad") throw new RangeError("no such line");
+    });
+    await expect(watched).rejects.toThrow("no such line");
+    expect(lines).toEqual(["one", "bad"]);
+  },
+);

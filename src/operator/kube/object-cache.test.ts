@@ -94,4 +94,5 @@ test("an object that gets another VM's label moves there", () => {
   cache.put(entry("a", "one"));
   cache.put(entry("a", "one", "2", "ns/other"));
   expect([values(), values("ns/other")]).toEqual([[], ["one"]]);
+  expect([...cache.vms()]).toEqual(["ns/other"]);
 });

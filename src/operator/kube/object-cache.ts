@@ -66,6 +66,11 @@ export class ObjectCache<Value> {
     return this.#entries.values();
   }
 
+  /** Keys of the VMs that have any. */
+  vms(): Iterable<string> {
+    return this.#byVm.keys();
+  }
+
   /**
    * The object was written, and is like this now; undefined: it is gone. Nothing is assumed where as much,
    * or more, was heard before the answer to the write came: nothing would end such an assumption.

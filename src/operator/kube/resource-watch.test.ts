@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest } from "@jest/globals";
 import { pino } from "pino";
 import { until } from "../../../bench/waiting.ts";
-import { ScriptedApi } from "../../../test/operator/scripted-api.ts";
+import { ScriptedApi, testWithTls } from "../../../test/operator/scripted-api.ts";
 import { OperatorMetrics } from "../metrics/operator-metrics.ts";
 import type { RawObject } from "./kubernetes-api.ts";
 import { ObjectCache } from "./object-cache.ts";
@@ -54,7 +54,7 @@ async function askedUntilSecondWatch(): Promise<string[]> {
   return asked();
 }
 
-test.each([401, 429, 500, 503, 504])(
+testWithTls.each([401, 429, 500, 503, 504])(
   "a server that answers a watch with %d is not asked for a list on top",
   async (status) => {
     answerFirstWatch(status, "");
@@ -62,7 +62,7 @@ test.each([401, 429, 500, 503, 504])(
   },
 );
 
-test.each([400, 403, 410])(
+testWithTls.each([400, 403, 410])(
   "what a watch was answered with %d for is listed anew",
   async (status) => {
     answerFirstWatch(status, "");
@@ -70,13 +70,13 @@ test.each([400, 403, 410])(
   },
 );
 
-test("a kind is listed and watched over one connection", async () => {
+testWithTls("a kind is listed and watched over one connection", async () => {
   answerFirstWatch(410, "");
   await askedUntilSecondWatch();
   expect(server.connections).toBe(1);
 });
 
-test.each([
+testWithTls.each([
   ["something that is no event", "<html>"],
   ["an event of nothing", '{"type":"ADDED"}'],
   ["an error", '{"type":"ERROR","object":{"code":500,"message":"lost"}}'],
@@ -86,7 +86,7 @@ test.each([
   expect(await askedUntilSecondWatch()).toEqual(["list", "watch 7", "list", "watch 7"]);
 });
 
-test("a list that gets no answer is given up when nobody wants it any more", async () => {
+testWithTls("a list that gets no answer is given up when nobody wants it any more", async () => {
   const running = newWatch().run(stop.signal);
   await until("the list", () => (server.asked.length > 0 ? true : null));
   stop.abort();

@@ -24,10 +24,7 @@ export class Workers {
   readonly #options: WorkersOptions;
   readonly #queue = new WorkQueue(limits);
   readonly #running = new Set<Promise<void>>();
-  /** Added before `start`: nobody waits for them yet. */
-  readonly #early = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
-  #started = false;
   #active = false;
 
   constructor(options: WorkersOptions) {
@@ -35,21 +32,17 @@ export class Workers {
     options.metrics.readQueue({ depth: () => this.#queue.depth });
   }
 
-  /** Before `start` it only waits. */
+  /** Before `start` nothing is remembered: whoever does not lead may hear of machines for months. */
   add(key: string, priority = { urgent: false }): void {
-    if (!this.#started) {
-      this.#early.add(key);
-      return;
-    }
+    if (!this.#active) return;
     this.#queue.add(key, performance.now(), priority);
     this.#pump();
   }
 
-  start(): void {
-    this.#started = true;
+  /** `keys`: all that there is to look at. */
+  start(keys: Iterable<string>): void {
     this.#active = true;
-    for (const key of this.#early) this.#queue.add(key, performance.now());
-    this.#early.clear();
+    for (const key of keys) this.#queue.add(key, performance.now());
     this.#pump();
   }
 
