@@ -9,19 +9,19 @@ test.each<[string, string, ResourcesSpec | undefined, object]>([
     "128Mi",
     "what the guest calls for",
     undefined,
-    { requests: { cpu, memory: "704Mi" }, limits: { memory: "1152Mi" } },
+    { requests: { cpu, memory: "704Mi" }, limits: { memory: "1408Mi" } },
   ],
   [
     "1Gi",
     "what the guest calls for",
     {},
-    { requests: { cpu, memory: "3392Mi" }, limits: { memory: "5632Mi" } },
+    { requests: { cpu, memory: "3392Mi" }, limits: { memory: "5888Mi" } },
   ],
   [
     "128Mi",
     "the user's CPU",
     { requests: { cpu: "1" }, limits: { cpu: "2" } },
-    { requests: { cpu: "1", memory: "704Mi" }, limits: { cpu: "2", memory: "1152Mi" } },
+    { requests: { cpu: "1", memory: "704Mi" }, limits: { cpu: "2", memory: "1408Mi" } },
   ],
   [
     "128Mi",
@@ -39,7 +39,7 @@ test.each<[string, string, ResourcesSpec | undefined, object]>([
     "128Mi",
     "what the user asks beyond that",
     { limits: { "example.com/card": "1" } },
-    { requests: { cpu, memory: "704Mi" }, limits: { memory: "1152Mi", "example.com/card": "1" } },
+    { requests: { cpu, memory: "704Mi" }, limits: { memory: "1408Mi", "example.com/card": "1" } },
   ],
 ])("a runner with %s of guest memory gets %s", (memory, _, own, expected) => {
   expect(runnerResources(memory, own)).toEqual(expected);

@@ -5,22 +5,23 @@ import type { ResourcesSpec } from "../api/v1alpha1-spec.ts";
 /*
  * Measured (npm run bench -- memory; bench/README.md has the table), resident MiB of the larger half:
  *
- *     guest            between transfers   at most, during a transfer
- *     tiny, 16 MiB                   350                          420
- *     tiny, 32 MiB                   400                          475
- *     default, 128 MiB               740                          855
- *     default, 256 MiB             1,150                        1,410
+ *     guest            between transfers   at most, with transfers
+ *     tiny, 16 MiB                   440                       440
+ *     tiny, 32 MiB                   490                       510
+ *     default, 128 MiB               820                     1,020
+ *     default, 256 MiB             1,050                     1,470
+ *     default, 512 MiB             1,640                     2,140
  *
  * A runner keeps its machine and the spare instance into which it moves at a state transfer; a third one,
- * the frozen source or what is received, comes with the transfer and often stays until V8 collects it. Each
- * is as large as the guest and touched from end to end, whatever the guest uses of it.
+ * the frozen source or what is received, comes with the transfer. Each is as large as the guest and touched
+ * from end to end, whatever the guest uses of it. 60 MiB of each are Node's program, of which a node has one.
  */
 const requestedCopies = 3;
 /** Node, V8's code for v86, and the log for a backup; the peak at which a limit would kill comes on top. */
 const requestedMiB = 320;
-/** An exceeded limit kills one half of a pair, so it has a quarter and more above all that was measured. */
+/** An exceeded limit kills one half of a pair, so it has a third and more above all that was measured. */
 const limitCopies = 5;
-const limitMiB = 512;
+const limitMiB = 768;
 /**
  * An idle runner takes 50 to 130 thousandths of a CPU, a busy one a whole one. The request is the share
  * that is left when a node is full: enough for heartbeats, and for a guest that mostly waits. Without a
