@@ -11,6 +11,10 @@ export class RecentValues {
     this.#values[this.#count++ % valuesMax] = value;
   }
 
+  clear(): void {
+    this.#count = 0;
+  }
+
   /** All 0 before the first value. */
   quantiles(): Quantiles {
     const sorted = this.#values.slice(0, Math.min(this.#count, valuesMax)).sort();

@@ -55,6 +55,13 @@ test.each([
   expect(await read(name)).toEqual({ "": value });
 });
 
+test("the lag of a backup is that since it was paired: not of the time in which it caught up", () => {
+  meter.onReport({ kind: "lag", entries: 900, ms: 4_000 });
+  meter.onReport({ kind: "paired", backup: "b", epoch: 2 });
+  meter.onReport({ kind: "lag", entries: 2, ms: 12 });
+  expect(meter.lagMs.quantiles().max).toBe(12);
+});
+
 test("what only a pair can tell is absent where there is none", async () => {
   state = alone;
   for (const name of ["execution_lag_seconds", "execution_lag_entries", "heartbeat_age_seconds"]) {

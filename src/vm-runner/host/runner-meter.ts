@@ -169,6 +169,10 @@ export class RunnerMeter {
         this.goLive = { reason: report.reason, afterMs: report.afterMs, atMs: performance.now() };
         this.#goLiveSeconds.observe({ cause: causeOf(report.reason) }, report.afterMs / 1000);
         return;
+      case "paired":
+        // What it had to catch up with says nothing of the backup that it is now.
+        this.lagMs.clear();
+        return;
       case "lag":
         this.lagMs.add(report.ms);
         return;
