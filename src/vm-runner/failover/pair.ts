@@ -130,7 +130,10 @@ function noteTick(state: PairState, turn: Turn): PairState {
 function onInput(state: PairState, input: PairInput, turn: Turn): PairState {
   if (input.kind === "message" && input.message.kind === "hello") {
     const refusal = refusalOf(state, input.message);
-    if (refusal !== null) return refuse(state, input.link, refusal, turn);
+    if (refusal !== null) {
+      reportRefused(state, input.message, refusal, turn);
+      return refuse(state, input.link, refusal, turn);
+    }
   }
   if (input.kind === "message" && isStranger(state, input.link, input.message)) {
     turn.report({ kind: "badMessage", message: `${input.message.kind} from a stranger` });
@@ -214,6 +217,13 @@ function refusalOf(state: PairState, hello: Hello): Refusal | null {
 function differingPart(ours: Fingerprint, theirs: Fingerprint): string | null {
   const parts = [...new Set([...Object.keys(ours), ...Object.keys(theirs)])].sort();
   return parts.find((part) => ours[part] !== theirs[part]) ?? null;
+}
+
+/** Of the primary's candidates, those that could never be its backup. */
+function reportRefused({ role }: PairState, { nonce }: Hello, refusal: Refusal, turn: Turn): void {
+  const { reason, message } = refusal;
+  if (role.kind !== "primary" || reason !== "another version") return;
+  turn.report({ kind: "followerRefused", nonce, message });
 }
 
 function refuse(state: PairState, link: Link, refusal: Refusal, turn: Turn): PairState {

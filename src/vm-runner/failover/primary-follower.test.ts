@@ -104,6 +104,8 @@ test.each<[string, Primary, ReturnType<typeof record>, Partial<Hello>, string]>(
   const answer = refused.of("send").find(({ link }) => link === 5)?.message;
   expect(answer).toMatchObject({ kind: "refuse", reason });
   expect(refused.of("hangUp").map(({ link }) => link)).toContain(5);
+  const reported = refused.of("report").map((effect) => effect.report.kind);
+  expect(reported.includes("followerRefused")).toBe(reason === "another version");
 });
 
 test("from the snapshot's entry on the log is sent and kept, and not before", () => {

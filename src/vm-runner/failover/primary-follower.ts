@@ -250,8 +250,25 @@ function advance(
   return role;
 }
 
-/** Execution lag in milliseconds of guest time. */
-export function lagMsOf(role: Primary, follower: FollowerOfMine): number {
+export interface ExecutionLag {
+  /** Log entries that the follower has yet to execute. */
+  readonly entries: number;
+  /** Guest time by which it is behind. */
+  readonly ms: number;
+}
+
+/** Null: there is no follower, or it has no state yet from which it could execute. */
+export function executionLagOf(role: Primary): ExecutionLag | null {
+  const { follower } = role;
+  if (follower === null || !executes(follower)) return null;
+  return { entries: role.log.next - 1 - follower.executed, ms: lagMsOf(role, follower) };
+}
+
+function executes({ phase }: FollowerOfMine): boolean {
+  return phase.kind === "catchingUp" || phase.kind === "gated" || phase.kind === "paired";
+}
+
+function lagMsOf(role: Primary, follower: FollowerOfMine): number {
   const behind = follower.executed < role.log.next - 1;
   return behind ? Math.max(0, (role.timeUs - follower.executedUs) / 1000) : 0;
 }
@@ -281,11 +298,10 @@ export function watchFollower(role: Primary, config: PairConfig, turn: Turn): Pr
 function seenIdle(role: Primary, follower: FollowerOfMine, nowMs: number): FollowerOfMine["watch"] {
   const { watch, phase } = follower;
   const last = role.log.next - 1;
-  const executes = phase.kind === "catchingUp" || phase.kind === "gated" || phase.kind === "paired";
   return {
     ...watch,
     logMs: phase.kind === "snapshot" || follower.acked >= last ? nowMs : watch.logMs,
-    executionMs: !executes || follower.executed >= last ? nowMs : watch.executionMs,
+    executionMs: !executes(follower) || follower.executed >= last ? nowMs : watch.executionMs,
   };
 }
 
@@ -351,13 +367,12 @@ function limitCpu(
   follower: FollowerOfMine,
   turn: Turn,
 ): Primary {
-  const { kind } = follower.phase;
-  if (kind !== "catchingUp" && kind !== "gated" && kind !== "paired") return role;
-  if (turn.nowMs - role.cpuLimitMs < cpuLimitIntervalMs) return role;
-  const ms = lagMsOf(role, follower);
-  turn.report({ kind: "lag", entries: role.log.next - 1 - follower.executed, ms });
-  const aboveMs = ms - timings.lagTargetMs;
-  const cpuLimit = nextCpuLimit(role.cpuLimit, aboveMs, kind === "catchingUp");
+  const lag = executionLagOf({ ...role, follower });
+  if (lag === null || turn.nowMs - role.cpuLimitMs < cpuLimitIntervalMs) return role;
+  turn.report({ kind: "lag", ...lag });
+  const aboveMs = lag.ms - timings.lagTargetMs;
+  const isCatchingUp = follower.phase.kind === "catchingUp";
+  const cpuLimit = nextCpuLimit(role.cpuLimit, aboveMs, isCatchingUp);
   if (cpuLimit !== role.cpuLimit) turn.command({ kind: "cpuLimit", share: cpuLimit });
   return { ...role, cpuLimit, cpuLimitMs: turn.nowMs };
 }

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import express from "express";
 import type { NetworkStatus, RunnerStatus } from "../../shared/protocol/status.ts";
 import type { PairState } from "../failover/pair-types.ts";
-import { lagMsOf } from "../failover/primary-follower.ts";
+import { executionLagOf } from "../failover/primary-follower.ts";
 import type { NetworkCounters } from "../network/network-service.ts";
 import type { Address } from "../wire/endpoint.ts";
 import { powerSwitch } from "./power-switch.ts";
@@ -53,6 +53,7 @@ function statusOf({ name, state, network, meter }: RunnerHttpOptions): RunnerSta
   const { role, view, config } = now;
   const primary = role.kind === "primary" ? role : null;
   const follower = primary?.follower ?? null;
+  const lag = primary === null ? null : executionLagOf(primary);
   const { finished, failed, pauseMs, ms, bytes } = meter.transfers;
   const phase = follower?.phase.kind;
   return {
@@ -69,9 +70,8 @@ function statusOf({ name, state, network, meter }: RunnerHttpOptions): RunnerSta
     lastGoLive: goLiveStatus(meter),
     step: meter.step,
     virtualMs: meter.timeUs / 1000,
-    lagEntries:
-      primary === null || follower === null ? 0 : primary.log.next - 1 - follower.executed,
-    lagMs: primary === null || follower === null ? 0 : lagMsOf(primary, follower),
+    lagEntries: lag?.entries ?? 0,
+    lagMs: lag?.ms ?? 0,
     recentLagMs: meter.lagMs.quantiles(),
     logBytes: meter.logBytes,
     logEntries: meter.logEntries,

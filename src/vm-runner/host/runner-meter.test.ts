@@ -77,6 +77,24 @@ test("what only a pair can tell is absent where there is none", async () => {
   expect((await read("role"))['{role="backup"}']).toBe(1);
 });
 
+test("while the state is on its way to a candidate, no lag is told", async () => {
+  const taken = followerOfMine(
+    { kind: "snapshot", transfer: 1, sinceMs: 0 },
+    { executed: -1, executedUs: 0 },
+  );
+  state = stateOf(primary({ follower: taken, log: emptyLog(10), timeUs: 9e9 }), record(1, "me"));
+  for (const name of ["execution_lag_seconds", "execution_lag_entries"]) {
+    expect(await read(name)).toEqual({});
+  }
+});
+
+test("what the last backup left unacknowledged is no delay of the next one", async () => {
+  meter.onSent({ kind: "batch", batch: batch(7) }, 100);
+  meter.onReport({ kind: "transferStarted", id: 1 });
+  meter.onReport({ kind: "acknowledged", through: 20 });
+  expect(await read("acknowledgement_seconds_count")).toEqual({ "": 0 });
+});
+
 test("before the record was read nothing is said of it, so that no counter seems to begin anew", async () => {
   state = stateOf({ kind: "stopped", reason: "no record", message: "" }, null);
   expect(await read("takeovers_total")).toEqual({});
@@ -99,6 +117,7 @@ test("log that is sent and log that is received are counted apart, and together 
 
 test.each([
   ["started", "start"],
+  ["restarted", "start"],
   ["handed over", "handover"],
   ["no heartbeat for 512 ms", "takeover"],
 ])("a guest that goes live because: %s, is a %s", async (reason, cause) => {

@@ -166,6 +166,7 @@ export class RunnerMeter {
         this.#onAcknowledged(report.through);
         return;
       case "live":
+        this.#sent = [];
         this.goLive = { reason: report.reason, afterMs: report.afterMs, atMs: performance.now() };
         this.#goLiveSeconds.observe({ cause: causeOf(report.reason) }, report.afterMs / 1000);
         return;
@@ -183,6 +184,8 @@ export class RunnerMeter {
         this.badMessages++;
         return;
       case "transferStarted":
+        // What the last backup has not acknowledged, this one will not.
+        this.#sent = [];
         this.#transferBytes = 0;
         return;
       case "snapshotTaken":
@@ -224,6 +227,6 @@ export class RunnerMeter {
 
 /** Whoever takes over says what became of the primary; the two other ways have one word each. */
 function causeOf(reason: string): (typeof goLiveCauses)[number] {
-  if (reason === "started") return "start";
+  if (reason === "started" || reason === "restarted") return "start";
   return reason === "handed over" ? "handover" : "takeover";
 }

@@ -1,7 +1,7 @@
 /** The runner's metrics that are read when Prometheus asks: from its state, and from its counters. */
 import { ReadMetrics } from "../../platform/metrics.ts";
-import type { FollowerOfMine, PairState, Primary } from "../failover/pair-types.ts";
-import { lagMsOf } from "../failover/primary-follower.ts";
+import type { FollowerOfMine, PairState } from "../failover/pair-types.ts";
+import { type ExecutionLag, executionLagOf } from "../failover/primary-follower.ts";
 import type { NetworkCounters } from "../network/network-service.ts";
 import type { RunnerMeter } from "./runner-meter.ts";
 import { roleOf, runnerRoles } from "./runner-role.ts";
@@ -56,13 +56,12 @@ function addLog(metrics: ReadMetrics, meter: RunnerMeter, state: () => PairState
   });
   const lag = "At the primary of a pair: guest time by which the backup is behind in executing";
   metrics.gauge("execution_lag_seconds", lag, () => {
-    const pair = pairOf(state());
-    return pair === null ? null : lagMsOf(pair.primary, pair.follower) / 1000;
+    const ms = lagIn(state())?.ms;
+    return ms === undefined ? null : ms / 1000;
   });
   const entries = "At the primary of a pair: log entries that the backup has yet to execute";
   metrics.gauge("execution_lag_entries", entries, () => {
-    const pair = pairOf(state());
-    return pair === null ? null : pair.primary.log.next - 1 - pair.follower.executed;
+    return lagIn(state())?.entries ?? null;
   });
   const target = "Lag above which the primary is slowed, as this machine is configured";
   metrics.gauge("lag_target_seconds", target, () => state().config.timings.lagTargetMs / 1000);
@@ -78,7 +77,7 @@ function addTroubles(metrics: ReadMetrics, meter: RunnerMeter, state: () => Pair
   const age = "Since the last heartbeat of the other half, while there is one";
   metrics.gauge("heartbeat_age_seconds", age, () => {
     const { role } = state();
-    const watch = role.kind === "follower" ? role.watch : pairOf(state())?.follower.watch;
+    const watch = role.kind === "follower" ? role.watch : followerOf(state())?.watch;
     if (watch === undefined) return null;
     return Math.max(0, performance.now() - watch.heartbeatMs) / 1000;
   });
@@ -96,7 +95,7 @@ function addTroubles(metrics: ReadMetrics, meter: RunnerMeter, state: () => Pair
   const bad = "Connections dropped for what they sent, or for a wrong key";
   metrics.counter("bad_messages_total", bad, () => meter.badMessages);
   metrics.gauge("state_transfer_running", "1 while a snapshot is taken or sent", () => {
-    const phase = pairOf(state())?.follower.phase.kind;
+    const phase = followerOf(state())?.phase.kind;
     return phase === "snapshot" || phase === "streaming" ? 1 : 0;
   });
   const failed = "State transfers that were broken off, seen from the primary or the candidate";
@@ -128,7 +127,10 @@ function addNetwork(
 }
 
 /** Null: this is no primary, or it is alone. */
-function pairOf({ role }: PairState): { primary: Primary; follower: FollowerOfMine } | null {
-  if (role.kind !== "primary" || role.follower === null) return null;
-  return { primary: role, follower: role.follower };
+function lagIn({ role }: PairState): ExecutionLag | null {
+  return role.kind === "primary" ? executionLagOf(role) : null;
+}
+
+function followerOf({ role }: PairState): FollowerOfMine | null {
+  return role.kind === "primary" ? role.follower : null;
 }
