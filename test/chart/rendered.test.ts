@@ -87,6 +87,21 @@ describeWithHelm(`the chart${unlessNoHelm}`, () => {
     );
   });
 
+  test("quotes names of digits, which YAML would take for numbers", async () => {
+    const values = {
+      ...{ ...someImage, "crds.enabled": false, fullnameOverride: "123", priorityClassName: "5" },
+      ...{ "image.pullSecrets": ["6"], "serviceAccount.name": "7", watchNamespaces: ["8"] },
+      ...{ "monitoring.podMonitor.enabled": true, "monitoring.serviceMonitor.enabled": true },
+      ...{ "monitoring.rules.enabled": true, "monitoring.dashboards.enabled": true },
+    };
+    const where = ["template", "1", chart, "--namespace", "2024", ...setting(values)];
+    const rendered = await helm().run(where);
+    const named = /^[\s-]*[\w./]*(name|namespace|instance|serviceAccountName|ClassName): \S+$/gim;
+    const names = rendered.match(named) ?? [];
+    expect(names.length).toBeGreaterThan(40);
+    expect(names.filter((line) => /: \d+$/.test(line))).toEqual([]);
+  });
+
   test("has every dashboard, to the byte", async () => {
     const folder = path.join(chart, "files", "dashboards");
     const names = (await readdir(folder)).sort();
